@@ -1,0 +1,1 @@
+"""Compiled building blocks: numba functions on arrays that trust their input."""

@@ -1,0 +1,39 @@
+"""The one numba decorator of the library.
+
+Compiled code is cached on disk.  numba keys that cache on the source of the function's *own* file; a kernel
+that inlines another file's function would go stale when that file changes (after an upgrade, say).  The stamp
+is therefore extended here by a digest of every kernel and family source and by the flags that change the code.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numba
+from numba.core import config
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def _digest():
+    h = hashlib.sha256(f"boundscheck={config.BOUNDSCHECK}".encode())
+    for folder in ("kernels", "families"):
+        for path in sorted((_PACKAGE / folder).glob("*.py")):
+            h.update(path.name.encode())
+            h.update(path.read_bytes())
+    return h.hexdigest()
+
+
+SOURCE_DIGEST = _digest()
+
+
+def jit(func):
+    """Compile `func` with the library's settings: nopython, cached, NumPy division, GIL released."""
+    try:
+        compiled = numba.njit(cache=True, error_model="numpy", nogil=True)(func)
+    except RuntimeError:  # no writable cache folder anywhere: compile in memory
+        return numba.njit(error_model="numpy", nogil=True)(func)
+    cache_file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    stamp = getattr(cache_file, "_source_stamp", None)
+    if stamp is not None:
+        cache_file._source_stamp = (stamp, SOURCE_DIGEST)
+    return compiled
