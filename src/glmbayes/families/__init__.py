@@ -1,0 +1,55 @@
+"""Response families: binomial, poisson, Gamma, gaussian, and quasi versions with a known dispersion."""
+
+import difflib
+
+from glmbayes.errors import InputError
+from glmbayes.families.base import Family
+from glmbayes.families.binomial import binomial, quasibinomial
+from glmbayes.families.gamma import gamma
+from glmbayes.families.gaussian import gaussian
+from glmbayes.families.poisson import poisson, quasipoisson
+
+_FACTORIES = {
+    "binomial": binomial,
+    "poisson": poisson,
+    "gamma": gamma,
+    "gaussian": gaussian,
+    "quasibinomial": quasibinomial,
+    "quasipoisson": quasipoisson,
+}
+
+
+def get(family, link=None):
+    """The family object for a name, a factory or a family object.
+
+    Parameters
+    ----------
+    family : str, callable or Family
+        "binomial", "poisson", "Gamma", "gaussian", "quasibinomial", "quasipoisson" (any case); or one of the
+        functions of those names; or their result.
+    link : str, optional
+        Only with a name or a function.
+
+    Examples
+    --------
+    >>> from glmbayes import families
+    >>> str(families.get("binomial", link="probit"))
+    'binomial(probit)'
+    """
+    if isinstance(family, Family):
+        if link is not None and link != family.link:
+            raise InputError(f"link={link!r} contradicts family {family}; give the link once")
+        return family
+    factory = family
+    if isinstance(family, str):
+        factory = _FACTORIES.get(family.lower())
+        if factory is None:
+            near = difflib.get_close_matches(family.lower(), _FACTORIES, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"family must be one of {', '.join(_FACTORIES)}; got {family!r}{hint}")
+    if factory not in _FACTORIES.values():
+        raise InputError(f"family must be a name such as 'binomial' or an object such as binomial(); got {family!r}")
+    return factory() if link is None else factory(link)
+
+
+__all__ = ["Family", "binomial", "gamma", "gaussian", "get", "poisson", "quasibinomial", "quasipoisson"]

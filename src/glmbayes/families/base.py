@@ -1,0 +1,87 @@
+"""What every family object offers, and the checks they share."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from glmbayes.errors import InputError
+
+
+@dataclass(frozen=True)
+class Family:
+    """A response distribution with its link.
+
+    Subclasses give the mathematics on arrays; `kernel` is the NamedTuple on whose type the compiled samplers dispatch
+    (`glmbayes.kernels.family_terms`).
+
+    Attributes
+    ----------
+    name, link : str
+    quasi : bool
+        Log-likelihood divided by a known dispersion; there is no sampling distribution and no evidence.
+    self_concordant : bool
+        |omega'| <= omega along the linear predictor.
+    has_dispersion : bool
+        Whether the distribution has a dispersion parameter that must be known to draw coefficients.
+    """
+
+    name: str
+    link: str
+    quasi: bool = False
+
+    kernel: ClassVar[tuple] = ()
+    self_concordant: ClassVar[bool] = False
+    has_dispersion: ClassVar[bool] = False
+
+    def linkfun(self, mu):
+        """The linear predictor of a mean."""
+        raise NotImplementedError
+
+    def linkinv(self, eta):
+        """The mean of a linear predictor."""
+        raise NotImplementedError
+
+    def mu_eta(self, eta):
+        """Derivative of the mean by the linear predictor."""
+        raise NotImplementedError
+
+    def variance(self, mu):
+        """Variance of a response of weight 1 and dispersion 1, by its mean."""
+        raise NotImplementedError
+
+    def deviance(self, y, mu, weights=1.0):
+        """Deviance of each row: 2 w (log-likelihood at mu = y less that at mu), dispersion 1."""
+        raise NotImplementedError
+
+    def check_response(self, y):
+        """Raise InputError unless every (finite) response is in the family's support."""
+        raise NotImplementedError
+
+    def random(self, rng, mu, weights=1.0, dispersion=1.0):
+        """Draw a response for every mean."""
+        raise NotImplementedError
+
+    def log_constant(self, y, weights, dispersion=1.0):
+        """Sum over rows of the part of the log-likelihood that does not depend on the linear predictor."""
+        raise NotImplementedError
+
+    def __str__(self):
+        return f"{self.name}({self.link})"
+
+
+def require_link(name, link, allowed):
+    """Refuse a link that the family does not have."""
+    if link not in allowed:
+        raise InputError(f"link of {name} must be one of {', '.join(map(repr, allowed))}; got {link!r}")
+
+
+def require_rows(ok, y, family, what):
+    """Refuse a response with values outside the support, naming the first one."""
+    ok = np.asarray(ok)
+    if not ok.all():
+        row = int(np.flatnonzero(~ok)[0])
+        raise InputError(
+            f"y must be {what} for family {family.name!r}; row {row} is {np.asarray(y)[row]!r} "
+            f"({int((~ok).sum())} such rows)"
+        )

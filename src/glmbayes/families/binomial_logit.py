@@ -1,0 +1,94 @@
+"""Terms of the logit link: l = y eta - log(1 + e^eta), y the fraction of successes."""
+
+import math
+from typing import NamedTuple
+
+from glmbayes.kernels import family_terms as terms
+
+_SERIES_BELOW = 1e-4
+
+
+class BinomialLogit(NamedTuple):
+    """Kernel type of the binomial family with the logit link; row weights are trials."""
+
+
+@terms.loglik.register(BinomialLogit)
+def _(fam, eta, y):
+    return y * eta - max(eta, 0.0) - math.log1p(math.exp(-abs(eta)))
+
+
+@terms.score.register(BinomialLogit)
+def _(fam, eta, y):
+    e = math.exp(-abs(eta))
+    small = e / (1.0 + e)  # the smaller of mu and 1 - mu
+    if eta > 0.0:
+        return small - (1.0 - y)
+    return y - small
+
+
+@terms.curvature.register(BinomialLogit)
+def _(fam, eta, y):
+    e = math.exp(-abs(eta))
+    return e / ((1.0 + e) * (1.0 + e))
+
+
+@terms.third.register(BinomialLogit)
+def _(fam, eta, y):
+    e = math.exp(-abs(eta))
+    return e / ((1.0 + e) * (1.0 + e)) * math.tanh(0.5 * eta)
+
+
+@terms.bracket.register(BinomialLogit)
+def _(fam, eta, y, v):
+    # log(1 + mu (e^v - 1)) - mu v, on the side where mu <= 1/2 (the function is even in (eta, v))
+    e = math.exp(-abs(eta))
+    small = e / (1.0 + e)
+    t = -v if eta > 0.0 else v
+    if abs(t) < _SERIES_BELOW:
+        omega = small * (1.0 - small)
+        return -0.5 * omega * t * t * (1.0 + (1.0 - 2.0 * small) * t / 3.0 + (1.0 - 6.0 * omega) * t * t / 12.0)
+    if t > 30.0:
+        return -(t + math.log(small + (1.0 - small) * math.exp(-t)) - small * t)
+    return -(math.log1p(small * math.expm1(t)) - small * t)
+
+
+@terms.remainder.register(BinomialLogit)
+def _(fam, eta, y, v):
+    e = math.exp(-abs(eta))
+    small = e / (1.0 + e)
+    t = -v if eta > 0.0 else v
+    o = small * (1.0 - small)
+    d = 1.0 - 2.0 * small
+    if abs(t) < 0.1:  # derivatives of omega, orders 2 to 8
+        s = (1.0 + o * (-126.0 + o * (1680.0 - 5040.0 * o))) * t / 8.0
+        s = (d * (1.0 + o * (-60.0 + 360.0 * o)) + s) * t / 7.0
+        s = ((1.0 + o * (-30.0 + 120.0 * o)) + s) * t / 6.0
+        s = (d * (1.0 - 12.0 * o) + s) * t / 5.0
+        return -o * ((1.0 - 6.0 * o) + s) * t * t * t * t / 24.0
+    if t > 30.0:
+        log_ratio = t + math.log(small + (1.0 - small) * math.exp(-t))
+    else:
+        log_ratio = math.log1p(small * math.expm1(t))
+    return -(log_ratio - small * t) + o * t * t * (0.5 + d * t / 6.0)
+
+
+@terms.curvature_min.register(BinomialLogit)
+def _(fam, eta, y, t):
+    e = math.exp(-(abs(eta) + t))
+    return e / ((1.0 + e) * (1.0 + e))
+
+
+@terms.cubic_c.register(BinomialLogit)
+def _(fam, eta, y):
+    return 0.25
+
+
+@terms.fourth_bounds.register(BinomialLogit)
+def _(fam, eta, y):
+    return 0.125, 1.0 / 24.0, 0.0  # omega'' = omega (1 - 6 omega) over omega in [0, 1/4]
+
+
+@terms.start_eta.register(BinomialLogit)
+def _(fam, y, w):
+    mu = (w * y + 0.5) / (w + 1.0)
+    return math.log(mu / (1.0 - mu))

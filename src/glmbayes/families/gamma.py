@@ -1,0 +1,119 @@
+"""Gamma responses with the log link: variance = dispersion * mean^2, dispersion = 1 / shape."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from glmbayes.families.base import Family, require_link, require_rows
+from glmbayes.kernels import family_terms as terms
+from glmbayes.kernels.series import exp_tail2, exp_tail4
+
+
+class GammaLog(NamedTuple):
+    """Kernel type of the Gamma family with the log link; row weights are shapes, w / dispersion."""
+
+
+@terms.loglik.register(GammaLog)
+def _(fam, eta, y):
+    return -eta - y * math.exp(-eta)
+
+
+@terms.score.register(GammaLog)
+def _(fam, eta, y):
+    return y * math.exp(-eta) - 1.0
+
+
+@terms.curvature.register(GammaLog)
+def _(fam, eta, y):
+    return y * math.exp(-eta)
+
+
+@terms.third.register(GammaLog)
+def _(fam, eta, y):
+    return y * math.exp(-eta)
+
+
+@terms.bracket.register(GammaLog)
+def _(fam, eta, y, v):
+    return -y * math.exp(-eta) * exp_tail2(-v)
+
+
+@terms.remainder.register(GammaLog)
+def _(fam, eta, y, v):
+    return -y * math.exp(-eta) * exp_tail4(-v)
+
+
+@terms.curvature_min.register(GammaLog)
+def _(fam, eta, y, t):
+    return y * math.exp(-eta - t)
+
+
+@terms.cubic_c.register(GammaLog)
+def _(fam, eta, y):
+    return 0.0
+
+
+@terms.fourth_bounds.register(GammaLog)
+def _(fam, eta, y):
+    return 0.0, 0.0, y * math.exp(-eta)
+
+
+@terms.start_eta.register(GammaLog)
+def _(fam, y, w):
+    return math.log(y)
+
+
+@dataclass(frozen=True)
+class Gamma_(Family):
+    """Gamma family; see `gamma`."""
+
+    kernel = GammaLog()
+    self_concordant = True
+    has_dispersion = True
+
+    def linkfun(self, mu):
+        return np.log(mu)
+
+    def linkinv(self, eta):
+        return np.exp(eta)
+
+    def mu_eta(self, eta):
+        return np.exp(eta)
+
+    def variance(self, mu):
+        return np.square(mu)
+
+    def deviance(self, y, mu, weights=1.0):
+        ratio = y / mu
+        return 2.0 * weights * (ratio - 1.0 - np.log(ratio))
+
+    def check_response(self, y):
+        require_rows(y > 0, y, self, "positive")
+
+    def random(self, rng, mu, weights=1.0, dispersion=1.0):
+        shape = weights / dispersion
+        return rng.gamma(shape, mu / shape)
+
+    def log_constant(self, y, weights, dispersion=1.0):
+        shape = np.broadcast_to(weights / dispersion, np.shape(y))
+        return float(np.sum(shape * np.log(shape) + (shape - 1.0) * np.log(y) - special.gammaln(shape)))
+
+
+def gamma(link="log"):
+    """The Gamma family (R's ``Gamma``): dispersion = 1 / shape.
+
+    Parameters
+    ----------
+    link : {"log"}
+
+    Examples
+    --------
+    >>> from glmbayes.families import gamma
+    >>> gamma().variance(2.0)
+    np.float64(4.0)
+    """
+    require_link("Gamma", link, ("log",))
+    return Gamma_("Gamma", "log")

@@ -1,0 +1,121 @@
+"""Poisson counts with the log link; exposure enters through the offset."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from glmbayes.families.base import Family, require_link, require_rows
+from glmbayes.kernels import family_terms as terms
+from glmbayes.kernels.series import exp_tail2, exp_tail4
+
+
+class PoissonLog(NamedTuple):
+    """Kernel type of the Poisson family with the log link."""
+
+
+@terms.loglik.register(PoissonLog)
+def _(fam, eta, y):
+    return y * eta - math.exp(eta)
+
+
+@terms.score.register(PoissonLog)
+def _(fam, eta, y):
+    return y - math.exp(eta)
+
+
+@terms.curvature.register(PoissonLog)
+def _(fam, eta, y):
+    return math.exp(eta)
+
+
+@terms.third.register(PoissonLog)
+def _(fam, eta, y):
+    return -math.exp(eta)
+
+
+@terms.bracket.register(PoissonLog)
+def _(fam, eta, y, v):
+    return -math.exp(eta) * exp_tail2(v)
+
+
+@terms.remainder.register(PoissonLog)
+def _(fam, eta, y, v):
+    return -math.exp(eta) * exp_tail4(v)
+
+
+@terms.curvature_min.register(PoissonLog)
+def _(fam, eta, y, t):
+    return math.exp(eta - t)
+
+
+@terms.cubic_c.register(PoissonLog)
+def _(fam, eta, y):
+    return 0.0
+
+
+@terms.fourth_bounds.register(PoissonLog)
+def _(fam, eta, y):
+    return 0.0, 0.0, math.exp(eta)
+
+
+@terms.start_eta.register(PoissonLog)
+def _(fam, y, w):
+    return math.log(y + 0.5 / (1.0 + w))
+
+
+@dataclass(frozen=True)
+class Poisson(Family):
+    """Poisson family; see `poisson`."""
+
+    kernel = PoissonLog()
+    self_concordant = True
+
+    def linkfun(self, mu):
+        return np.log(mu)
+
+    def linkinv(self, eta):
+        return np.exp(eta)
+
+    def mu_eta(self, eta):
+        return np.exp(eta)
+
+    def variance(self, mu):
+        return np.asarray(mu, dtype=float)
+
+    def deviance(self, y, mu, weights=1.0):
+        return 2.0 * weights * (special.xlogy(y, y) - special.xlogy(y, mu) - (y - mu))
+
+    def check_response(self, y):
+        require_rows(y >= 0, y, self, "a count, zero or more")
+
+    def random(self, rng, mu, weights=1.0, dispersion=1.0):
+        return rng.poisson(mu).astype(float)
+
+    def log_constant(self, y, weights, dispersion=1.0):
+        return -float(np.sum(weights * special.gammaln(y + 1.0)))
+
+
+def poisson(link="log"):
+    """The Poisson family.
+
+    Parameters
+    ----------
+    link : {"log"}
+
+    Examples
+    --------
+    >>> from glmbayes.families import poisson
+    >>> poisson().linkinv(0.0)
+    np.float64(1.0)
+    """
+    require_link("poisson", link, ("log",))
+    return Poisson("poisson", "log")
+
+
+def quasipoisson(link="log"):
+    """Poisson log-likelihood divided by a known dispersion (variance = dispersion times the mean)."""
+    require_link("quasipoisson", link, ("log",))
+    return Poisson("quasipoisson", "log", quasi=True)

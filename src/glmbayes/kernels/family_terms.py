@@ -1,0 +1,89 @@
+"""What a compiled sampler needs to know about a likelihood: scalar functions that dispatch on the family's type.
+
+Each family and link has a NamedTuple class of its own (`BinomialLogit`, `PoissonLog`, ...), and registers the functions
+below for it.  A kernel receives an instance and calls `curvature(fam, eta, y)`; numba resolves the call at compile
+time from the type, plain Python resolves it by `functools.singledispatch`.  All of them are for one row of weight 1;
+eta is the linear predictor with its offset, and the log-likelihood l(eta; y) leaves out what does not depend on eta.
+"""
+
+import functools
+
+from numba import types
+from numba.extending import overload
+
+
+def by_family(func):
+    """Make `func(fam, ...)` dispatch on the type of `fam`, in Python and in compiled code alike."""
+    stub = functools.singledispatch(func)
+
+    def resolve(fam, *args):
+        if isinstance(fam, types.BaseNamedTuple):
+            return stub.dispatch(fam.instance_class)
+        return None
+
+    overload(stub, strict=False)(resolve)
+    return stub
+
+
+def _unknown(fam):
+    raise NotImplementedError(f"no such term is registered for {type(fam).__name__}")
+
+
+@by_family
+def loglik(fam, eta, y):
+    """l(eta; y): the log-likelihood term, without the constant that depends on y only."""
+    _unknown(fam)
+
+
+@by_family
+def score(fam, eta, y):
+    """l'(eta; y)."""
+    _unknown(fam)
+
+
+@by_family
+def curvature(fam, eta, y):
+    """omega = -l''(eta; y) >= 0, the observed information."""
+    _unknown(fam)
+
+
+@by_family
+def third(fam, eta, y):
+    """l'''(eta; y)."""
+    _unknown(fam)
+
+
+@by_family
+def bracket(fam, eta, y, v):
+    """l(eta + v) - l(eta) - l'(eta) v <= 0, without cancellation at small v."""
+    _unknown(fam)
+
+
+@by_family
+def remainder(fam, eta, y, v):
+    """l(eta + v) less its Taylor polynomial of degree three at eta, without cancellation at small v."""
+    _unknown(fam)
+
+
+@by_family
+def curvature_min(fam, eta, y, t):
+    """A lower bound on omega(eta + s) over |s| <= t; sharp when y is not fractional."""
+    _unknown(fam)
+
+
+@by_family
+def cubic_c(fam, eta, y):
+    """c with log omega(eta + v) >= log omega(eta) - g v - c v^2, g = l'''/omega; infinite when there is none."""
+    _unknown(fam)
+
+
+@by_family
+def fourth_bounds(fam, eta, y):
+    """(up, down, growing): -(down + growing e^|t|) <= l''''(eta + t) <= up for every t."""
+    _unknown(fam)
+
+
+@by_family
+def start_eta(fam, y, w):
+    """A linear predictor near the saturated fit, finite for every supported y: where the mode search starts."""
+    _unknown(fam)
