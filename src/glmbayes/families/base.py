@@ -12,8 +12,8 @@ from glmbayes.errors import InputError
 class Family:
     """A response distribution with its link.
 
-    Subclasses give the mathematics on arrays; `kernel` is the NamedTuple on whose type the compiled samplers dispatch
-    (`glmbayes.kernels.family_terms`).
+    Subclasses give the mathematics on arrays; `kernel` is the NamedTuple on whose type the compiled samplers
+    dispatch (`glmbayes.kernels.family_terms`).
 
     Attributes
     ----------

@@ -28,10 +28,18 @@ class _Link:
 
 _LINKS = {
     "logit": _Link(
-        BinomialLogit(), special.logit, special.expit, lambda eta: special.expit(eta) * special.expit(-eta), True
+        BinomialLogit(),
+        special.logit,
+        special.expit,
+        lambda eta: special.expit(eta) * special.expit(-eta),
+        True,
     ),
     "probit": _Link(
-        BinomialProbit(), special.ndtri, special.ndtr, lambda eta: np.exp(-0.5 * np.square(eta)) / _ROOT_2PI, False
+        BinomialProbit(),
+        special.ndtri,
+        special.ndtr,
+        lambda eta: np.exp(-0.5 * np.square(eta)) / _ROOT_2PI,
+        False,
     ),
     "cloglog": _Link(
         BinomialCloglog(),
@@ -109,6 +117,6 @@ def binomial(link="logit"):
 
 
 def quasibinomial(link="logit"):
-    """Binomial log-likelihood divided by a known dispersion (variance = dispersion * mu (1 - mu) / weight)."""
+    """Binomial log-likelihood divided by a known dispersion."""
     require_link("quasibinomial", link, Binomial.LINKS)
     return Binomial("quasibinomial", link, quasi=True)

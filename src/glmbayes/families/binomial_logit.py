@@ -46,7 +46,9 @@ def _(fam, eta, y, v):
     t = -v if eta > 0.0 else v
     if abs(t) < _SERIES_BELOW:
         omega = small * (1.0 - small)
-        return -0.5 * omega * t * t * (1.0 + (1.0 - 2.0 * small) * t / 3.0 + (1.0 - 6.0 * omega) * t * t / 12.0)
+        return (
+            -0.5 * omega * t * t * (1.0 + (1.0 - 2.0 * small) * t / 3.0 + (1.0 - 6.0 * omega) * t * t / 12.0)
+        )
     if t > 30.0:
         return -(t + math.log(small + (1.0 - small) * math.exp(-t)) - small * t)
     return -(math.log1p(small * math.expm1(t)) - small * t)

@@ -1,4 +1,4 @@
-"""Terms of the probit link: l = y log Phi(eta) + (1 - y) log Phi(-eta); each is written for a success and reflected."""
+"""Terms of the probit link: l = y log Phi(eta) + (1 - y) log Phi(-eta); failures are reflected successes."""
 
 import math
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from glmbayes.kernels.truncated import log_mills, log_normal_cdf
 
 _ROOT_HALF = math.sqrt(0.5)
 _ROOT_2PI = math.sqrt(2.0 * math.pi)
-_FAR = 50.0
+_FAR = 30.0  # beyond: asymptotic series of the hazard
 _QUADRATURE_BELOW = 0.5
 
 
@@ -31,7 +31,7 @@ def success_curvature(x):
     """-(log Phi)''(x): decreasing from 1 to 0."""
     if x < -_FAR:
         q = 1.0 / (x * x)
-        return 1.0 - q * (1.0 - 6.0 * q)
+        return 1.0 - q * (1.0 - q * (6.0 - q * (50.0 - q * (518.0 - q * (6354.0 - q * 89782.0)))))
     h = hazard(x)
     return h * (h + x)
 
@@ -41,7 +41,7 @@ def success_third(x):
     """(log Phi)'''(x) >= 0."""
     if x < -_FAR:
         q = 1.0 / (x * x)
-        return -2.0 * q * (1.0 - 12.0 * q) / x
+        return -q * (2.0 - q * (24.0 - q * (300.0 - q * (4144.0 - q * (63540.0 - q * 1077384.0))))) / x
     h = hazard(x)
     return h * ((h + x) * (2.0 * h + x) - 1.0)
 
@@ -130,10 +130,13 @@ def _(fam, eta, y, v):
         return 0.5 * v * v * v * s
     s = 0.0
     if y > 0.0:
-        s += y * (success_bracket(eta, v) + v * v * (0.5 * success_curvature(eta) - success_third(eta) * v / 6.0))
+        s += y * (
+            success_bracket(eta, v) + v * v * (0.5 * success_curvature(eta) - success_third(eta) * v / 6.0)
+        )
     if y < 1.0:
         s += (1.0 - y) * (
-            success_bracket(-eta, -v) + v * v * (0.5 * success_curvature(-eta) + success_third(-eta) * v / 6.0)
+            success_bracket(-eta, -v)
+            + v * v * (0.5 * success_curvature(-eta) + success_third(-eta) * v / 6.0)
         )
     return s
 

@@ -11,7 +11,7 @@ from glmbayes.kernels import family_terms as terms
 
 
 class GaussianIdentity(NamedTuple):
-    """Kernel type of the Gaussian family with the identity link; row weights are precisions, w / dispersion."""
+    """Kernel type of the Gaussian family with the identity link; row weights are w / dispersion."""
 
 
 @terms.loglik.register(GaussianIdentity)
@@ -96,7 +96,9 @@ class Gaussian(Family):
 
     def log_constant(self, y, weights, dispersion=1.0):
         """Frequency weights: w repeats of the row, each of variance `dispersion`."""
-        return -0.5 * math.log(2.0 * math.pi * dispersion) * float(np.sum(np.broadcast_to(weights, np.shape(y))))
+        return (
+            -0.5 * math.log(2.0 * math.pi * dispersion) * float(np.sum(np.broadcast_to(weights, np.shape(y))))
+        )
 
 
 def gaussian(link="identity"):

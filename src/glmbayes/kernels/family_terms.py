@@ -1,9 +1,10 @@
-"""What a compiled sampler needs to know about a likelihood: scalar functions that dispatch on the family's type.
+"""What a compiled sampler needs of a likelihood: scalar functions that dispatch on the family's type.
 
-Each family and link has a NamedTuple class of its own (`BinomialLogit`, `PoissonLog`, ...), and registers the functions
-below for it.  A kernel receives an instance and calls `curvature(fam, eta, y)`; numba resolves the call at compile
-time from the type, plain Python resolves it by `functools.singledispatch`.  All of them are for one row of weight 1;
-eta is the linear predictor with its offset, and the log-likelihood l(eta; y) leaves out what does not depend on eta.
+Each family and link has a NamedTuple class of its own (`BinomialLogit`, `PoissonLog`, ...), and registers the
+functions below for it.  A kernel receives an instance and calls `curvature(fam, eta, y)`: numba resolves
+the call at compile time from the type, plain Python by `functools.singledispatch`.  All of them are for one row
+of weight 1; eta is the linear predictor with its offset, and l(eta; y), the log-likelihood, leaves out what does
+not depend on eta.
 """
 
 import functools
@@ -73,7 +74,7 @@ def curvature_min(fam, eta, y, t):
 
 @by_family
 def cubic_c(fam, eta, y):
-    """c with log omega(eta + v) >= log omega(eta) - g v - c v^2, g = l'''/omega; infinite when there is none."""
+    """c with log omega(eta + v) >= log omega(eta) - g v - c v^2, g = l'''/omega; infinite if none is."""
     _unknown(fam)
 
 
@@ -85,5 +86,5 @@ def fourth_bounds(fam, eta, y):
 
 @by_family
 def start_eta(fam, y, w):
-    """A linear predictor near the saturated fit, finite for every supported y: where the mode search starts."""
+    """A linear predictor near the saturated fit, finite for every supported y, to start from."""
     _unknown(fam)

@@ -1,6 +1,6 @@
 """Fixed quadrature nodes that several kernels share."""
 
-# Gauss-Jacobi, seven points on [0, 1] for the weight 1 - s: the sum of w f(s) is the integral of (1 - s) f(s).
+# Gauss-Jacobi, seven points on [0, 1], weight 1 - s: the sum of w f(s) is the integral of (1 - s) f(s).
 # A second-order Taylor remainder is v^2 times that integral of the second derivative, free of cancellation.
 TAYLOR_NODES = (
     0.0224793864387125,
