@@ -1,1 +1,76 @@
 """Exact iid posterior draws for Bayesian regression, and compiled blocks for your own Gibbs sampler."""
+
+from importlib import import_module
+
+from glmbayes.errors import (
+    FormulaError,
+    GlmbayesError,
+    ImproperPosteriorError,
+    InputError,
+    MissingDependencyError,
+    SamplerError,
+)
+from glmbayes.priors import (
+    dExponential,
+    dFlat,
+    dGamma,
+    dHalfCauchy,
+    dHalfNormal,
+    dHalfT,
+    dIndependent_Normal,
+    dIndependent_Normal_Gamma,
+    dNormal,
+    dNormal_Gamma,
+    dUniform,
+)
+from glmbayes.rlmb import rlmb
+from glmbayes.rlmb_blocks import rlmb_blocks
+
+__version__ = "0.1.0"
+
+# loaded when first asked for: these need pandas and patsy
+_LATER = {
+    "Prior_Setup": "glmbayes.prior_setup",
+    "datasets": None,
+    "kernels": None,
+    "priors": None,
+}
+
+__all__ = [
+    "FormulaError",
+    "GlmbayesError",
+    "ImproperPosteriorError",
+    "InputError",
+    "MissingDependencyError",
+    "Prior_Setup",
+    "SamplerError",
+    "dExponential",
+    "dFlat",
+    "dGamma",
+    "dHalfCauchy",
+    "dHalfNormal",
+    "dHalfT",
+    "dIndependent_Normal",
+    "dIndependent_Normal_Gamma",
+    "dNormal",
+    "dNormal_Gamma",
+    "dUniform",
+    "datasets",
+    "kernels",
+    "priors",
+    "rlmb",
+    "rlmb_blocks",
+]
+
+
+def __getattr__(name):
+    if name not in _LATER:
+        raise AttributeError(f"module 'glmbayes' has no attribute {name!r}")
+    home = _LATER[name]
+    value = import_module(f"glmbayes.{name}") if home is None else getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return __all__

@@ -1,1 +1,34 @@
-"""Compiled building blocks: numba functions on arrays that trust their input."""
+"""Compiled building blocks: numba functions on arrays, for your own compiled loops.
+
+The samplers of the library call these very functions.  They trust their input: arrays must be float64 and C-contiguous,
+shapes must agree, covariances must be positive definite.  `rlmb` and its relatives check all that; move to the
+kernels when a working loop has to run faster.
+
+A function of yours compiled with ``cache=True`` does not notice when this library is upgraded: delete its cache then.
+"""
+
+from glmbayes.kernels.blocks import normal_blocks
+from glmbayes.kernels.gibbs import (
+    draw_dispersion,
+    draw_independent_normal_gamma,
+    draw_normal,
+    draw_normal_gamma,
+    draw_normal_means,
+)
+from glmbayes.kernels.log_precision import build_envelope, draw_log_precisions, new_envelope
+from glmbayes.kernels.rows import reduce_rows, row_errors, squared_errors
+
+__all__ = [
+    "build_envelope",
+    "draw_dispersion",
+    "draw_independent_normal_gamma",
+    "draw_log_precisions",
+    "draw_normal",
+    "draw_normal_gamma",
+    "draw_normal_means",
+    "new_envelope",
+    "normal_blocks",
+    "reduce_rows",
+    "row_errors",
+    "squared_errors",
+]

@@ -1,0 +1,85 @@
+"""A Gaussian regression in the coordinates where prior and likelihood are both diagonal.
+
+With Sigma = L L' and the singular value decomposition W^1/2 X L = U diag(s) V', write beta = mu + T c, T = L V.
+A priori c ~ N(0, I) (times the dispersion for a conjugate prior), and with r = W^1/2 (y - o - X mu), z = U'r,
+
+    sum of squared errors = rss + sum_i (z_i - s_i c_i)^2.
+
+Valid for any shape and rank: nothing is inverted, and directions that the data do not see have s_i = 0.
+"""
+
+import math
+
+import numpy as np
+
+from glmbayes.kernels.jit import jit
+from glmbayes.kernels.linalg import jacobi_svd
+
+EXACT_FIT = (50.0 * 2.220446049250313e-16) ** 2  # rss below this share of |y|^2 is rounding
+
+
+@jit
+def spectral_form(triangle, mu, low, s, z, transform):
+    """Diagonalise; returns the residual sum of squares outside the design's range.
+
+    Parameters
+    ----------
+    triangle : (p + 1, p + 1) array of `reduce_rows`
+    mu, low : (p,) prior mean and (p, p) lower Cholesky factor L of the prior covariance
+    s, z : (p,) arrays that receive singular values and projections
+    transform : (p, p) array that receives T; beta = mu + T c
+    """
+    p = mu.shape[0]
+    r = np.empty(p)
+    size = triangle[p, p] * triangle[p, p]
+    for i in range(p):
+        size += triangle[i, p] * triangle[i, p]
+        r[i] = triangle[i, p]
+        for j in range(i, p):
+            r[i] -= triangle[i, j] * mu[j]
+    at = np.zeros((p, p))  # transpose of R L
+    for j in range(p):
+        for i in range(p):
+            acc = 0.0
+            for k in range(max(i, j), p):
+                acc += triangle[i, k] * low[k, j]
+            at[j, i] = acc
+    vt = np.empty((p, p))
+    jacobi_svd(at, vt)
+    for i in range(p):
+        norm2 = 0.0
+        for k in range(p):
+            norm2 += at[i, k] * at[i, k]
+        s[i] = math.sqrt(norm2)
+        z[i] = 0.0
+        if s[i] > 0.0:
+            for k in range(p):
+                at[i, k] /= s[i]
+                z[i] += at[i, k] * r[k]
+    rss = triangle[p, p] * triangle[p, p]
+    for k in range(p):
+        e = r[k]
+        for i in range(p):
+            if s[i] > 0.0:
+                e -= at[i, k] * z[i]
+        rss += e * e
+    for i in range(p):
+        for j in range(p):
+            acc = 0.0
+            for k in range(i + 1):
+                acc += low[i, k] * vt[j, k]
+            transform[i, j] = acc
+    return 0.0 if rss <= EXACT_FIT * size else rss
+
+
+@jit
+def to_coefficients(mu, transform, c):
+    """beta = mu + T c, overwriting `c` (p,)."""
+    p = mu.shape[0]
+    beta = np.empty(p)
+    for i in range(p):
+        acc = mu[i]
+        for j in range(p):
+            acc += transform[i, j] * c[j]
+        beta[i] = acc
+    c[:] = beta

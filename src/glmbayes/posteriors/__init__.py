@@ -1,0 +1,1 @@
+"""Posteriors of Gaussian regressions: what a prior builds from the data, and draws come from."""

@@ -1,0 +1,179 @@
+"""(beta, dispersion) under a normal prior on beta and an independent prior on the dispersion."""
+
+import math
+from functools import cached_property
+
+import numpy as np
+
+from glmbayes.errors import ImproperPosteriorError
+from glmbayes.kernels import log_precision as kernel
+from glmbayes.kernels.independent import draws_given_log_precisions, independent_draws, marginal_log_precision
+from glmbayes.kernels.spectral import spectral_form
+from glmbayes.posteriors.log_precision import LogPrecision, limits_on_t, raise_for
+from glmbayes.posteriors.normal import CHUNK
+
+_FEW = 8  # draws up to which set-up and draws are one compiled call
+_SMALL_P = 16  # above it LAPACK's singular values are faster than Jacobi's
+
+
+class IndependentPosterior:
+    """Joint posterior; the log precision's marginal is one-dimensional, beta given it is normal."""
+
+    def __init__(self, rows, prior, terms, disp_lower, disp_upper):
+        """`terms`: the prior on the precision, see `glmbayes.priors.sigma`; limits on the dispersion."""
+        self.rows = rows
+        self.prior = prior
+        self.terms = terms
+        self.disp_limits = (disp_lower, disp_upper)
+        self.limits = limits_on_t(disp_lower, disp_upper)
+        self._check_proper()
+
+    def _check_proper(self):
+        power, rate, c, d, e, _ = self.terms
+        lower, upper = self.limits
+        n_w, q = self.rows.n_w, self.n_flat
+        a = power + 1.0 + 0.5 * (n_w - q)
+        if lower == -math.inf and not a > 0.0 and c == 0.0 and d == 0.0:
+            raise ImproperPosteriorError(
+                f"the posterior is improper as the dispersion goes to infinity: {n_w:g} observations against {q} flat "
+                "coefficients leave the prior on the dispersion in charge, and it is improper there. Use more data, "
+                "fewer flat coefficients or a proper prior."
+            )
+        if upper == math.inf and rate == 0.0:
+            s, _, rss = self.spectrum
+            rank = int((s > 1e-14 * s.max(initial=0.0)).sum())
+            if rss == 0.0 and not a - 0.5 * rank - e < 0.0:
+                raise ImproperPosteriorError(
+                    "the posterior is improper as the dispersion goes to 0: the data are fitted exactly and the prior "
+                    "does not keep the dispersion from 0. Use a positive rate, disp_lower or fewer columns."
+                )
+
+    @property
+    def n_flat(self):
+        return self._projected[3]
+
+    @cached_property
+    def _projected(self):
+        """The problem with flat coefficients projected out: triangle, mu, low and their number.
+
+        With the flat columns first, the lower right corner of the triangle is the regression of the rest.
+        """
+        prior, triangle = self.prior, self.rows.triangle
+        if not prior.flat:
+            return triangle, prior.mu, prior.low, 0
+        flat = np.isinf(np.diag(prior.Sigma))
+        q = int(flat.sum())
+        order = np.concatenate([np.nonzero(flat)[0], np.nonzero(~flat)[0], [triangle.shape[1] - 1]])
+        permuted = np.linalg.qr(triangle[:, order], mode="r")
+        head = permuted[:q, :q]
+        scale = np.linalg.norm(triangle[:, order[:q]], axis=0)
+        singular = np.linalg.svd(head / np.where(scale > 0, scale, 1.0), compute_uv=False)
+        if not (scale > 0).all() or singular[-1] < 1e-13 * singular[0]:
+            raise ImproperPosteriorError(
+                "the posterior is improper: columns of x with an infinite prior variance are linearly dependent in "
+                "the data. Give them finite prior variances or drop columns."
+            )
+        rest = order[q:-1]
+        corner = np.zeros((rest.size + 1, rest.size + 1))
+        corner[:] = permuted[q:, q:]
+        self._flat = (order, permuted[:q])
+        low = np.ascontiguousarray(prior.low[np.ix_(rest, rest)])
+        return corner, np.ascontiguousarray(prior.mu[rest]), low, q
+
+    @cached_property
+    def _spectral(self):
+        triangle, mu, low, _ = self._projected
+        p = mu.shape[0]
+        if p <= _SMALL_P:
+            s, z, transform = np.empty(p), np.empty(p), np.empty((p, p))
+            rss = spectral_form(triangle, mu, low, s, z, transform)
+            return s, z, rss, transform
+        r = triangle[:p, p] - triangle[:p, :p] @ mu
+        u, s, vt = np.linalg.svd(triangle[:p, :p] @ low)
+        z = u.T @ r
+        rho = triangle[p, p]
+        size = np.sum(triangle[:, p] ** 2)
+        rss = float(np.sum((r - u @ z) ** 2) + rho * rho)
+        return (
+            s,
+            z,
+            0.0 if rss <= (50 * np.finfo(float).eps) ** 2 * size else rss,
+            np.ascontiguousarray(low @ vt.T),
+        )
+
+    @property
+    def spectrum(self):
+        """Singular values, projections and residual sum of squares: see `glmbayes.kernels.spectral`."""
+        s, z, rss, _ = self._spectral
+        return s, z, rss
+
+    @cached_property
+    def log_precision(self):
+        """The marginal of t = log(1 / dispersion)."""
+        s, z, rss = self.spectrum
+        n_w = self.rows.n_w - self.n_flat
+        return LogPrecision(marginal_log_precision(s, z, rss, n_w, self.terms, *self.limits))
+
+    @cached_property
+    def coef_mode(self):
+        """Mode of beta given the dispersion at the mode of its marginal in log dispersion."""
+        t, _ = kernel.find_mode(self.log_precision.density)
+        return self._coefficients(np.array([t]), np.zeros((1, self._projected[1].shape[0])), None)[0]
+
+    def _coefficients(self, t, normals, flat_normals):
+        s, z, _, transform = self._spectral
+        mu = self._projected[1]
+        if mu.shape[0]:
+            step = max(1, CHUNK // mu.shape[0])
+            for i in range(0, t.shape[0], step):
+                draws_given_log_precisions(s, z, mu, transform, t[i : i + step], normals[i : i + step])
+        if not self.n_flat:
+            return normals
+        order, top = self._flat
+        q = self.n_flat
+        rhs = top[:, -1] - normals @ top[:, q:-1].T
+        if flat_normals is not None:
+            rhs += flat_normals * np.exp(-0.5 * t)[:, None]
+        out = np.empty((t.shape[0], order.size - 1))
+        out[:, order[q:-1]] = normals
+        out[:, order[:q]] = np.linalg.solve(top[:, :q], rhs.T).T
+        return out
+
+    def draw(self, n, rng):
+        """`n` draws: coefficients (n, p), dispersion (n,), candidates (n,)."""
+        p = self._projected[1].shape[0]
+        if n <= _FEW and not self.n_flat and p <= _SMALL_P:
+            return self._draw_few(n, rng)
+        t, iters = self.log_precision.draw(n, rng)
+        dispersion = np.clip(np.exp(-np.clip(t, -700.0, 700.0)), *self.disp_limits)
+        flat_normals = rng.standard_normal((n, self.n_flat)) if self.n_flat else None
+        return self._coefficients(t, rng.standard_normal((n, p)), flat_normals), dispersion, iters
+
+    def _draw_few(self, n, rng):
+        prior = self.prior
+        normals = rng.standard_normal((n, prior.mu.shape[0]))
+        uniforms = rng.random(6 * n + 6)
+        dispersion = np.empty(n)
+        iters = np.empty(n, np.int64)
+        mode = np.empty(prior.mu.shape[0])
+        while True:
+            draws = normals.copy()
+            status = independent_draws(
+                self.rows.triangle,
+                prior.mu,
+                prior.low,
+                self.rows.n_w,
+                self.terms,
+                *self.limits,
+                uniforms,
+                draws,
+                dispersion,
+                iters,
+                mode,
+            )
+            if status != kernel.NEED_MORE:
+                break
+            uniforms = np.concatenate([uniforms, rng.random(uniforms.size)])
+        raise_for(status)
+        self.__dict__.setdefault("coef_mode", mode)
+        return draws, dispersion, iters

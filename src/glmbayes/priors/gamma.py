@@ -1,0 +1,162 @@
+"""Gamma prior on the precision, the coefficients known."""
+
+import math
+
+import numpy as np
+
+from glmbayes.checks import count, float_array, labels_of, scalar
+from glmbayes.errors import InputError
+from glmbayes.kernels.blocks import block_errors
+from glmbayes.kernels.linalg import all_finite
+from glmbayes.kernels.log_precision import DONE
+from glmbayes.posteriors.gamma_variates import standard_gamma
+from glmbayes.posteriors.log_precision import LogPrecision
+from glmbayes.posteriors.precision import PrecisionPosterior
+from glmbayes.priors.base import (
+    Prior,
+    PriorDraws,
+    by_draw,
+    dispersion_limits,
+    empty_blocks,
+    limit_arguments,
+    limits_text,
+    set_field,
+)
+from glmbayes.random import generator
+from glmbayes.rows import errors_at
+
+
+class dGamma(Prior):
+    """Gamma prior on the precision: 1/phi ~ Gamma(shape, rate), the coefficients known.
+
+    Parameters
+    ----------
+    shape, rate : float
+        Of the gamma distribution of the precision; prior mean shape / rate.  Values that make an improper prior
+        (shape <= 0, rate = 0) are accepted and judged by the posterior: shape = -1/2, rate = 0 with
+        ``disp_upper=U**2`` is the uniform prior on a standard deviation up to U.
+    beta : (p,) array_like
+        The known coefficients; named input is matched by name.  (J, p) varies by block.
+    disp_lower, disp_upper : float, optional
+        Limits on the dispersion phi.  None (the default) does not truncate.
+
+    Notes
+    -----
+    1/phi | y, beta ~ Gamma(shape + n/2, rate + SSE/2), n the number of observations (or the sum of frequency weights).
+
+    Examples
+    --------
+    >>> from glmbayes import dGamma, rlmb
+    >>> prior = dGamma(shape=2.0, rate=1.0, beta=[0.5])
+    >>> rlmb(5, [0.4, 1.2, -0.3], [[1], [1], [1]], prior, rng=1).dispersion.shape
+    (5,)
+    """
+
+    __slots__ = ("beta", "disp_lower", "disp_upper", "names", "rate", "shape")
+
+    def __init__(self, shape, rate, beta=None, *, disp_lower=None, disp_upper=None):
+        names = None
+        if beta is not None:
+            if type(beta) is np.ndarray and beta.ndim == 2 and beta.shape[0] > 1:
+                beta = float_array(beta, "beta", 2).copy()
+            else:
+                names = labels_of(beta)
+                beta = float_array(beta, "beta", 1).copy()
+            if not all_finite(beta):
+                raise InputError(f"beta must be finite; got {beta}.")
+        lower, upper = 0.0, math.inf
+        if disp_lower is not None or disp_upper is not None:
+            lower, upper = dispersion_limits(disp_lower, disp_upper)
+        set_field(self, "shape", scalar(shape, "shape"))
+        set_field(self, "rate", scalar(rate, "rate", at_least=0.0))
+        set_field(self, "beta", beta)
+        set_field(self, "names", names)
+        set_field(self, "disp_lower", lower)
+        set_field(self, "disp_upper", upper)
+
+    coefficient = None
+
+    def _arguments(self):
+        return {
+            "shape": self.shape,
+            "rate": self.rate,
+            "beta": self.beta,
+            **limit_arguments(self.disp_lower, self.disp_upper),
+        }
+
+    def __reduce__(self):
+        arguments = self._arguments()
+        return _rebuild, (arguments,)
+
+    def __repr__(self):
+        lines = [f"dGamma: {self._on_precision()}"]
+        if self.beta is not None:
+            lines.append(f"  given beta = {np.array2string(self.beta, precision=5, threshold=12)}")
+        return "\n".join(lines)
+
+    def _on_precision(self):
+        text = f"precision 1/phi ~ Gamma(shape = {self.shape:g}, rate = {self.rate:g})"
+        return text + limits_text(self.disp_lower, self.disp_upper)
+
+    def coefficient_for(self, names, p):
+        """The known coefficients in the order of the design's columns."""
+        beta = self.beta
+        if beta is None:
+            raise InputError(
+                "dGamma needs the coefficients of a Gaussian model: dGamma(shape, rate, beta=...). To estimate them "
+                "too use dNormal_Gamma or dIndependent_Normal_Gamma."
+            )
+        if beta.ndim != 1:
+            raise InputError("this prior's beta varies by block: use rlmb_blocks.")
+        if self.names is not None and names is not None and self.names != names:
+            if sorted(self.names) != sorted(names):
+                raise InputError(f"beta names {list(self.names)} but the design has, in this order, {list(names)}.")
+            return beta[[self.names.index(name) for name in names]]
+        if beta.shape[0] != p:
+            raise InputError(f"beta must have one entry per column of x ({p}); got {beta.shape[0]}.")
+        return beta
+
+    def posterior(self, y, x, offset, weights, weights_type, beta):
+        n_w, errors = errors_at(y, x, offset, weights, weights_type, beta)
+        return PrecisionPosterior(
+            self.shape + 0.5 * n_w, self.rate + 0.5 * errors, beta, self.disp_lower, self.disp_upper
+        )
+
+    def draw_blocks(self, n, data, names, frequency, rng):
+        y, x, offset, weights, starts = data
+        n_blocks, p = starts.shape[0] - 1, x.shape[1]
+        if self.beta is None or self.beta.ndim == 1:
+            beta = self.coefficient_for(names, p).reshape(1, -1)
+        else:
+            beta = self.beta
+            if beta.shape != (n_blocks, p):
+                raise InputError(f"beta must be (p,) or (J, p) = ({n_blocks}, {p}); got {beta.shape}.")
+        _, dispersion, iters, mode = empty_blocks(n, n_blocks, p)
+        n_w, errors = np.empty(n_blocks), np.empty(n_blocks)
+        failure = block_errors(y, x, offset, weights, starts, beta, frequency, n_w, errors)
+        mode[:] = beta
+        if failure[1] == DONE:
+            for j in range(n_blocks):
+                part = PrecisionPosterior(
+                    self.shape + 0.5 * n_w[j],
+                    self.rate + 0.5 * errors[j],
+                    mode[j],
+                    self.disp_lower,
+                    self.disp_upper,
+                )
+                _, dispersion[j], iters[j] = part.draw(n, rng)
+        return by_draw(np.repeat(mode[:, None, :], n, axis=1), dispersion, iters, mode, failure)
+
+    def sample(self, n, rng=None):
+        """`n` draws of the dispersion from the prior."""
+        n, rng = count(n), generator(rng)
+        if self.disp_lower == 0.0 and self.disp_upper == math.inf:
+            if not (self.shape > 0.0 and self.rate > 0.0):
+                raise InputError(f"{self!r} is improper as a prior: it cannot be sampled.")
+            return PriorDraws(None, self.rate / standard_gamma(rng, self.shape, n))
+        t, _ = LogPrecision.of_gamma(self.shape, self.rate, self.disp_lower, self.disp_upper).draw(n, rng)
+        return PriorDraws(None, np.exp(-t))
+
+
+def _rebuild(arguments):
+    return dGamma(**arguments)

@@ -1,0 +1,96 @@
+"""Normal prior on the coefficients, the dispersion known."""
+
+import numpy as np
+
+from glmbayes.checks import count, float_array, scalar
+from glmbayes.errors import InputError
+from glmbayes.kernels.blocks import normal_blocks
+from glmbayes.kernels.linalg import all_positive
+from glmbayes.posteriors.normal import NormalPosterior
+from glmbayes.priors.base import CoefficientPrior, Prior, PriorDraws, by_draw, empty_blocks, set_field
+from glmbayes.random import generator
+
+
+class dNormal(Prior):
+    """Normal prior: beta ~ N(mu, Sigma), with the dispersion known.
+
+    Parameters
+    ----------
+    mu : (p,) array_like
+        Prior mean.  A pandas Series or a dict is matched to the coefficients by name.  (J, p) varies by block.
+    Sigma : (p, p) array_like
+        Prior covariance (variances on the diagonal); a scalar for p = 1.  An infinite variance (with zero covariances)
+        makes a coefficient flat.  (J, p, p) varies by block.
+    dispersion : float or (J,) array_like, optional
+        The known residual variance.  Required for Gaussian and Gamma responses.
+
+    Raises
+    ------
+    InputError
+        Shapes that disagree, values that are not finite, a Sigma that is not symmetric positive definite.
+
+    Notes
+    -----
+    Given the dispersion phi, beta | y ~ N(V (X'Wy / phi + P mu), V) with V = (X'WX / phi + P)^-1, P = Sigma^-1
+    (Gelman et al. 2013, Bayesian Data Analysis, section 14.8).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmbayes import dNormal, rlmb
+    >>> prior = dNormal([0.0, 0.0], np.eye(2), dispersion=1.0)
+    >>> rlmb(3, [1.0, 2.0, 2.5], [[1, 0], [1, 1], [1, 2]], prior, rng=1).coefficients.shape
+    (3, 2)
+    """
+
+    __slots__ = ("coefficient", "dispersion")
+
+    def __init__(self, mu, Sigma, dispersion=None):
+        coefficient = CoefficientPrior(mu, Sigma)
+        if dispersion is not None:
+            if getattr(dispersion, "size", 1) > 1 or (isinstance(dispersion, list) and len(dispersion) > 1):
+                dispersion = float_array(dispersion, "dispersion", 1).copy()
+                if not all_positive(dispersion):
+                    raise InputError("dispersion must be positive and finite in every block.")
+            else:
+                dispersion = scalar(dispersion, "dispersion", above=0.0)
+        set_field(self, "coefficient", coefficient)
+        set_field(self, "dispersion", dispersion)
+
+    def _arguments(self):
+        return {"mu": self.mu, "Sigma": self.Sigma, "dispersion": self.dispersion}
+
+    def _on_precision(self):
+        return "dispersion unknown here" if self.dispersion is None else f"dispersion = {self.dispersion} (known)"
+
+    def build(self, rows, coefficient):
+        if self.dispersion is None:
+            raise InputError(
+                "dNormal needs the dispersion (residual variance) of a Gaussian model: dNormal(mu, Sigma, "
+                "dispersion=...). Prior_Setup(...).dispersion is a default; to estimate it use dNormal_Gamma or "
+                "dIndependent_Normal_Gamma."
+            )
+        if type(self.dispersion) is not float:
+            raise InputError("this prior's dispersion varies by block: use rlmb_blocks.")
+        return NormalPosterior(rows, coefficient, self.dispersion)
+
+    def draw_blocks(self, n, data, names, frequency, rng):
+        n_blocks, p = data[4].shape[0] - 1, data[1].shape[1]
+        mu, low = self.coefficient.by_block(names, p, n_blocks)
+        phi = self.dispersion
+        if phi is None:
+            raise InputError("dNormal needs the dispersion of each block: dNormal(mu, Sigma, dispersion=...).")
+        phi = np.array([phi]) if type(phi) is float else phi
+        if phi.shape[0] not in (1, n_blocks):
+            raise InputError(f"dispersion must be one number or one per block ({n_blocks}); got {phi.shape[0]}.")
+        draws, dispersion, iters, mode = empty_blocks(n, n_blocks, p)
+        rng.standard_normal(out=draws)
+        dispersion[:] = phi[:, None]
+        failure = normal_blocks(*data, mu, low, phi, draws, mode)
+        return by_draw(draws, dispersion, iters, mode, failure)
+
+    def sample(self, n, rng=None):
+        """`n` draws from the prior: coefficients (n, p) and, when known, dispersion (n,)."""
+        n = count(n)
+        draws = self.coefficient.sample(n, generator(rng))
+        return PriorDraws(draws, None if self.dispersion is None else np.full(n, self.dispersion))
