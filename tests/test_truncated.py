@@ -6,6 +6,8 @@ from scipy import integrate, special
 from glmbayes.kernels.truncated import (
     log_normal_cdf,
     log_normal_interval,
+    log_tilted_interval,
+    tilted_draw,
     truncated_normal,
     truncated_normal_quantile,
 )
@@ -37,9 +39,7 @@ def _cdf(lo, hi):
 
 
 def test_log_cdf_agrees_with_scipy():
-    x = np.concatenate(
-        [-np.logspace(-8, 9, 400), np.logspace(-8, 1.5, 200), [0.0, -20.0, np.nextafter(-20.0, 0)]]
-    )
+    x = np.concatenate([-np.logspace(-8, 9, 400), np.logspace(-8, 1.5, 200), [0.0, -20.0, np.nextafter(-20.0, 0)]])
     ours = np.array([log_normal_cdf(v) for v in x])
     np.testing.assert_allclose(ours, special.log_ndtr(x), rtol=2e-14, atol=0)
 
@@ -66,11 +66,7 @@ def test_log_interval_against_quadrature():
 
 def test_log_interval_across_zero():
     for lo, hi in ((-1.0, 2.0), (-1e-10, 1e-10), (-0.1, 0.2), (-40.0, 40.0), (-np.inf, 3.0), (-9.0, np.inf)):
-        want = (
-            np.log(special.ndtr(hi) - special.ndtr(lo))
-            if hi - lo > 1e-3
-            else np.log((hi - lo) / np.sqrt(2 * np.pi))
-        )
+        want = np.log(special.ndtr(hi) - special.ndtr(lo)) if hi - lo > 1e-3 else np.log((hi - lo) / np.sqrt(2 * np.pi))
         assert abs(log_normal_interval(lo, hi) - want) < 1e-14
     assert log_normal_interval(1.0, 1.0) == -np.inf
     assert log_normal_interval(9.0, np.inf) == log_normal_cdf(-9.0)
@@ -83,6 +79,29 @@ def test_draws_follow_the_restricted_normal(rng, lo, hi):
     assert np.all((x >= lo) & (x <= hi))
     if abs(lo) < 1e7:
         assert_cdf(x, _cdf(lo, hi), f"({lo}, {hi})")
+
+
+@pytest.mark.parametrize("slope", [-1e9, -40.0, -0.3, 0.0, 2.0, 1e5])
+def test_tilted_normal(rng, slope):
+    """exp(slope t - t^2 / 2) where slope^2 / 2 would drown everything: against a scaled integral, and draws."""
+    for lo, hi in ((0.2 / max(1.0, abs(slope)), np.inf), (-np.inf, -0.1), (-0.4, 1.5 / max(1.0, abs(slope)))):
+        if np.isinf(slope * slope) or max(lo, min(hi, slope)) * slope > 600:
+            continue
+        near = min(max(slope, lo), hi)
+        scale = 1.0 / max(1.0, abs(slope - near))
+        a, b = max(lo, near - 40 * scale), min(hi, near + 40 * scale)
+        # relative to the value at `near`: (slope - near) s - s^2 / 2
+        inner = integrate.quad(
+            lambda s, k=slope - near: np.exp(k * s - 0.5 * s * s), a - near, b - near, epsabs=0, epsrel=1e-12,
+            points=[0.0] if a < near < b else None,
+        )[0]  # fmt: skip
+        want = np.log(inner) + near * (slope - 0.5 * near)
+        got = log_tilted_interval(slope, lo, hi)
+        assert abs(got - want) < 1e-11 * max(1.0, abs(want)), (slope, lo, hi)
+        draws = np.array([tilted_draw(rng, slope, lo, hi) for _ in range(2_000)])
+        assert np.all((draws >= lo) & (draws <= hi))
+        if abs(slope) < 1e4:
+            assert_cdf(draws - slope, _cdf(lo - slope, hi - slope), f"{slope} ({lo}, {hi})")
 
 
 def test_planted_fault_is_seen(rng):

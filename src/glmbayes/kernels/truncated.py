@@ -48,19 +48,18 @@ def log_normal_cdf(x):
 
 
 @jit
-def _log_tail_interval(a, b):
-    """log P(a < Z < b) for 0 <= a < b."""
-    w = b - a
+def log_tail_integral(a, w):
+    """log of the integral of exp(-a t - t^2 / 2) over t in (0, w), for a >= 0 and w possibly infinite."""
     fall = w * (a + 0.5 * w)
     if fall < _NARROW:
         s = 0.0
         for k in range(5):
             t = w * _NODES[k]
             s += _WEIGHTS[k] * math.exp(-t * (a + 0.5 * t))
-        return math.log(w * s) - 0.5 * a * a - _LOG_ROOT_2PI
+        return math.log(w * s) if w > 0.0 else -np.inf
     head = log_mills(a)
-    rest = math.exp(log_mills(b) - head - fall) if b < np.inf else 0.0
-    return math.log1p(-rest) + head - 0.5 * a * a
+    rest = math.exp(log_mills(a + w) - head - fall) if w < np.inf else 0.0
+    return math.log1p(-rest) + head + _LOG_ROOT_2PI
 
 
 @jit
@@ -75,13 +74,23 @@ def log_normal_interval(lo, hi):
     if not lo < hi:
         return -np.inf
     if lo >= 0.0:
-        return _log_tail_interval(lo, hi)
+        return log_tail_integral(lo, hi - lo) - 0.5 * lo * lo - _LOG_ROOT_2PI
     if hi <= 0.0:
-        return _log_tail_interval(-hi, -lo)
+        return log_tail_integral(-hi, hi - lo) - 0.5 * hi * hi - _LOG_ROOT_2PI
     outside = 0.5 * (math.erfc(hi * _ROOT_HALF) + math.erfc(-lo * _ROOT_HALF))
     if outside < 0.5:
         return math.log1p(-outside)
     return math.log(0.5 * (math.erf(hi * _ROOT_HALF) + math.erf(-lo * _ROOT_HALF)))
+
+
+@jit
+def log_tilted_interval(slope, lo, hi):
+    """log of the integral of exp(slope t - t^2 / 2) over (lo, hi), without ever forming slope^2 / 2 in a tail."""
+    if lo >= slope:
+        return log_tail_integral(lo - slope, hi - lo) + lo * (slope - 0.5 * lo)
+    if hi <= slope:
+        return log_tail_integral(slope - hi, hi - lo) + hi * (slope - 0.5 * hi)
+    return log_normal_interval(lo - slope, hi - slope) + 0.5 * slope * slope + _LOG_ROOT_2PI
 
 
 @jit
@@ -134,22 +143,22 @@ def truncated_normal_quantile(u, lo, hi):
 
 
 @jit
-def _tail_draw(rng, a, b):
-    """A standard normal on 0 <= a < b by rejection (Robert 1995, doi:10.1007/BF00143942)."""
-    w = b - a
+def tail_draw(rng, a, w):
+    """A draw of t in (0, w) with density proportional to exp(-a t - t^2 / 2), a >= 0 (Robert 1995,
+    doi:10.1007/BF00143942)."""
     alpha = 0.5 * (a + math.sqrt(a * a + 4.0))
     if alpha * w < 1.0:
         for _ in range(_CAP):
-            d = w * rng.random()
-            if rng.standard_exponential() >= d * (a + 0.5 * d):
-                return min(a + d, b)
+            t = w * rng.random()
+            if rng.standard_exponential() >= t * (a + 0.5 * t):
+                return t
         return np.nan
     for _ in range(_CAP):
-        d = rng.standard_exponential() / alpha
-        if d <= w:
-            gap = d - 1.0 / alpha  # alpha - a = 1 / alpha, without cancellation
+        t = rng.standard_exponential() / alpha
+        if t <= w:
+            gap = t - 1.0 / alpha  # alpha - a = 1 / alpha, without cancellation
             if rng.standard_exponential() >= 0.5 * gap * gap:
-                return min(a + d, b)
+                return t
     return np.nan
 
 
@@ -171,9 +180,9 @@ def truncated_normal(rng, lo, hi):
     if not lo <= hi:
         return np.nan
     if lo >= 0.0:
-        return _tail_draw(rng, lo, hi)
+        return min(lo + tail_draw(rng, lo, hi - lo), hi)
     if hi <= 0.0:
-        return -_tail_draw(rng, -hi, -lo)
+        return max(hi - tail_draw(rng, -hi, hi - lo), lo)
     w = hi - lo
     if w > 2.5:
         for _ in range(_CAP):
@@ -186,3 +195,13 @@ def truncated_normal(rng, lo, hi):
         if rng.standard_exponential() >= 0.5 * x * x:
             return min(x, hi)
     return np.nan
+
+
+@jit
+def tilted_draw(rng, slope, lo, hi):
+    """A draw from (lo, hi) with density proportional to exp(slope t - t^2 / 2); see `log_tilted_interval`."""
+    if lo >= slope:
+        return min(lo + tail_draw(rng, lo - slope, hi - lo), hi)
+    if hi <= slope:
+        return max(hi - tail_draw(rng, slope - hi, hi - lo), lo)
+    return slope + truncated_normal(rng, lo - slope, hi - slope)
