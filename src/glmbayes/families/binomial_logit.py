@@ -94,3 +94,24 @@ def _(fam, eta, y):
 def _(fam, y, w):
     mu = (w * y + 0.5) / (w + 1.0)
     return math.log(mu / (1.0 - mu))
+
+
+@terms.row_constant.register(BinomialLogit)
+def _(fam, eta, y):
+    e = math.exp(-abs(eta))
+    small = e / (1.0 + e)
+    return -small if eta > 0.0 else small
+
+
+@terms.bracket_at.register(BinomialLogit)
+def _(fam, constant, eta, y, v):
+    # as `bracket`; abs(constant) is the smaller of mu and 1 - mu, its sign the side
+    small = abs(constant)
+    t = -v if constant < 0.0 else v
+    if abs(t) < _SERIES_BELOW:
+        omega = small * (1.0 - small)
+        series = 1.0 + (1.0 - 2.0 * small) * t / 3.0 + (1.0 - 6.0 * omega) * t * t / 12.0
+        return -0.5 * omega * t * t * series
+    if t > 30.0:
+        return -(t + math.log(small + (1.0 - small) * math.exp(-t)) - small * t)
+    return -(math.log1p(small * math.expm1(t)) - small * t)

@@ -66,6 +66,16 @@ def _(fam, y, w):
     return math.log(y)
 
 
+@terms.row_constant.register(GammaLog)
+def _(fam, eta, y):
+    return y * math.exp(-eta)
+
+
+@terms.bracket_at.register(GammaLog)
+def _(fam, constant, eta, y, v):
+    return -constant * exp_tail2(-v)
+
+
 @dataclass(frozen=True)
 class Gamma_(Family):
     """Gamma family; see `gamma`."""

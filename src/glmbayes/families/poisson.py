@@ -66,6 +66,16 @@ def _(fam, y, w):
     return math.log(y + 0.5 / (1.0 + w))
 
 
+@terms.row_constant.register(PoissonLog)
+def _(fam, eta, y):
+    return math.exp(eta)
+
+
+@terms.bracket_at.register(PoissonLog)
+def _(fam, constant, eta, y, v):
+    return -constant * exp_tail2(v)
+
+
 @dataclass(frozen=True)
 class Poisson(Family):
     """Poisson family; see `poisson`."""

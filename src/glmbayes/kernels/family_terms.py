@@ -88,3 +88,15 @@ def fourth_bounds(fam, eta, y):
 def start_eta(fam, y, w):
     """A linear predictor near the saturated fit, finite for every supported y, to start from."""
     _unknown(fam)
+
+
+@by_family
+def row_constant(fam, eta, y):
+    """A number that spares `bracket_at` the part of its work that does not depend on v."""
+    return 0.0
+
+
+@by_family
+def bracket_at(fam, constant, eta, y, v):
+    """`bracket`, given the row's constant: called for every row and candidate."""
+    return bracket(fam, eta, y, v)

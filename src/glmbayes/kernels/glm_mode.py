@@ -107,9 +107,13 @@ def newton_pass(fam, X, y, weights, offset, theta, eta, row_score, row_curvature
 
 
 @jit
-def working_rows(fam, y, weights, offset, response, row_weights):
-    """Working response (less the offset) and weights of one scoring step from near the saturated fit."""
-    for i in range(y.shape[0]):
+def scoring_step(fam, X, y, weights, offset, response, row_weights, right, H):
+    """Add the normal equations of one scoring step from near the saturated fit: H += X' W X, right += X' W response.
+
+    response (the working response less the offset) and row_weights are filled on the way.
+    """
+    n, p = X.shape
+    for i in range(n):
         eta = terms.start_eta(fam, y[i], weights[i])
         omega = terms.curvature(fam, eta, y[i])
         row_weights[i] = 0.0
@@ -117,6 +121,9 @@ def working_rows(fam, y, weights, offset, response, row_weights):
         if omega > 0.0:
             row_weights[i] = weights[i] * omega
             response[i] = eta + terms.score(fam, eta, y[i]) / omega - offset[i]
+            for j in range(p):
+                right[j] += row_weights[i] * response[i] * X[i, j]
+    add_weighted_gram(X, row_weights, H)
 
 
 @jit
@@ -190,11 +197,7 @@ def find_mode(fam, X, y, weights, offset, mu, P, eta, row_score, row_curvature):
     trial_grad = np.zeros(p)
     trial_H = np.zeros((p, p))
     trial = np.empty(p)
-    working_rows(fam, y, weights, offset, row_score, row_curvature)
-    add_weighted_gram(X, row_curvature, trial_H)
-    for i in range(n):
-        for j in range(p):
-            trial_grad[j] += row_curvature[i] * row_score[i] * X[i, j]
+    scoring_step(fam, X, y, weights, offset, row_score, row_curvature, trial_grad, trial_H)
     for j in range(p):
         for k in range(p):
             trial_grad[j] += P[j, k] * mu[k]

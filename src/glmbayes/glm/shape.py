@@ -1,0 +1,163 @@
+"""How far a whitened log posterior is from quadratic: everything that the envelopes and squeezes are made of."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from glmbayes.glm import spectra, tensors
+from glmbayes.glm.envelope import Cubic
+from glmbayes.glm.whiten import Whitened
+from glmbayes.kernels import glm_rows
+from glmbayes.kernels.radial_envelope import Squeeze
+
+_STEPS = 30  # products of a full fourth-order bound: certifies it within a factor 1.5
+_TENSOR_UP_TO = 64  # coefficients: beyond, the p^4 numbers of the third-order bound do not fit
+_ALL_AXES_UP_TO = 30
+_BOX_WORK = 20_000_000  # multiplications worth spending on box bounds that are not needed
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Bounds on the derivatives of a whitened log posterior over all directions.
+
+    Attributes
+    ----------
+    Q, rate : float
+        See `glmbayes.kernels.radial_envelope.Curvature`.
+    cubic : Cubic
+    quartic : float
+        c S4 of the cubic-quartic bound; infinite if the family has none.
+    squeeze : Squeeze
+    box_radii, box : arrays
+        Curvature bound valid up to each radius; empty when not computed.
+    row_up, row_down, row_growing : float
+        sums of w A h^2: the row-by-row remainder bounds of the tall sampler.
+    omega, third, leverage, up, down, growing : (n,) arrays
+    """
+
+    Q: float
+    rate: float
+    cubic: Cubic
+    quartic: float
+    squeeze: Squeeze
+    box_radii: np.ndarray
+    box: np.ndarray
+    leverage: np.ndarray
+    up: np.ndarray
+    down: np.ndarray
+    growing: np.ndarray
+
+
+def measure(white: Whitened, self_concordant, draws=10_000):
+    """Bounds for a whitened posterior; `draws` decides whether the dearer ones pay.
+
+    Randomised certificates use a generator of their own with a fixed seed: set-up is deterministic.
+    """
+    rng = np.random.default_rng(20_240_611)
+    n, p = white.design.shape
+    omega, third, up, down, growing, leverage = (np.empty(n) for _ in range(6))
+    c = glm_rows.row_terms(white.kernel, white.y, white.weights, white.eta, omega, third, up, down, growing)
+    top_leverage = glm_rows.leverages(white.design, leverage)
+    Q = 1.0 - spectra.smallest(white.prior)
+    root_h = math.sqrt(top_leverage)
+
+    cubic, T = _cubic(white.design, third, omega, leverage, rng)
+    bound = _quartic_bounds(white.design, leverage, rng, draws)
+    quartic = math.inf
+    if math.isfinite(c):
+        quartic = c * bound(omega) if c > 0.0 else 0.0
+    ratio = float(np.max(np.divide(down, up, out=np.zeros(n), where=up > 0.0)))
+    up_bound = bound(up)
+    squeeze = Squeeze(
+        third=T,
+        alpha=cubic.alpha,
+        gamma=cubic.gamma,
+        rest=cubic.rest,
+        up=up_bound,
+        down=ratio * up_bound,
+        growing=bound(growing),
+        root_h=root_h,
+        slope=float(np.linalg.norm(white.gradient)),
+    )
+    box_radii, box = np.empty(0), np.empty(0)
+    needed = not math.isfinite(c)
+    if needed or n * p * p * 24 < _BOX_WORK:
+        box_radii, box = _box(white, leverage, 64 if needed else 24)
+    return Shape(
+        Q=Q,
+        rate=root_h if self_concordant else math.inf,
+        cubic=cubic,
+        quartic=quartic,
+        squeeze=squeeze,
+        box_radii=box_radii,
+        box=box,
+        leverage=leverage,
+        up=up,
+        down=down,
+        growing=growing,
+    )
+
+
+def _cubic(design, third, omega, leverage, rng):
+    """The third-order form: its tensor over pairs and its bounds, with and without an axis."""
+    p = design.shape[1]
+    T = tensors.third_tensor(design, third)
+    whole = math.inf
+    if p > _TENSOR_UP_TO:
+        # T(s, s, s)^2 <= sum w omega g^2 v^2 * sum w omega v^4, g = third / omega
+        squares = np.divide(third * third, omega, out=np.zeros_like(third), where=omega > 0.0)
+        second = np.zeros((p, p))
+        glm_rows.add_gram(design, squares, second)
+        whole = math.sqrt(spectra.largest(second) * tensors.quartic_light(design, omega, leverage)[0])
+        return Cubic(np.zeros(p), 0.0, 0.0, whole, whole), T
+    full = tensors.full_third(T, p)
+    plain = Cubic(np.zeros(p), 0.0, 0.0, math.inf, math.inf)
+    if p <= _ALL_AXES_UP_TO:
+        whole = tensors.third_bound(full, rng)
+        plain = Cubic(np.zeros(p), 0.0, 0.0, whole, whole)
+    if p < 3 or not np.any(full):
+        return plain, T
+    best = plain
+    axes = tensors.axis_candidates(full, rng)
+    for b in axes if p <= _ALL_AXES_UP_TO else axes[:1]:
+        alpha, gamma, rest = tensors.split_axis(full, b)
+        rest_bound = tensors.third_bound(rest, rng)
+        if rest_bound < best.rest:
+            best = Cubic(b, alpha, gamma, rest_bound, math.inf)
+    edge = float(best.over(np.array([-1.0, 1.0]))[0])
+    return Cubic(best.axis, best.alpha, best.gamma, best.rest, min(whole, edge)), T
+
+
+def _quartic_bounds(design, leverage, rng, draws):
+    """A function that bounds max sum a v^4 for row weights a: by one pass, and by the full method where it pays."""
+    n, p = design.shape
+
+    def bound(row_weights):
+        if not np.any(row_weights):
+            return 0.0
+        light, C = tensors.quartic_light(design, row_weights, leverage)
+        undecided = p * p * light / 24.0
+        if p == 1 or undecided < 0.01 or draws * min(undecided, 1.0) * (p + 30) < 4 * _STEPS * p * p:
+            return light
+        return min(light, tensors.quartic_full(design, row_weights, C, rng, _STEPS))
+
+    return bound
+
+
+def _box(white, leverage, count):
+    """Smallest curvature in any direction up to each of a list of radii, from the rows' minima."""
+    n, p = white.design.shape
+    near = math.sqrt(p) + 6.0
+    radii = np.concatenate([np.linspace(near / count, near, count), near * 1.3 ** np.arange(1, 12)])
+    matrices = np.empty((radii.size, p, p))
+    low = np.empty(n)
+    for k, radius in enumerate(radii):
+        glm_rows.curvature_minima(white.kernel, white.y, white.weights, white.eta, leverage, radius, low)
+        matrices[k] = white.prior
+        for rows in tensors.slices(n, p * p):
+            glm_rows.add_gram(white.design[rows], low[rows], matrices[k])
+        matrices[k] = 0.5 * (matrices[k] + matrices[k].T)
+    values = np.linalg.eigvalsh(matrices)
+    low = values[:, 0] - 4 * p * np.finfo(float).eps * np.maximum(np.abs(values[:, 0]), np.abs(values[:, -1]))
+    return radii, np.minimum.accumulate(np.where(low < 1e-15, 0.0, low))

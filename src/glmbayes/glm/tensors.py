@@ -1,0 +1,143 @@
+"""Bounds over the unit sphere on the third- and fourth-order forms of a whitened GLM.
+
+See methods, radial envelope: S3 >= max T(s, s, s) for the signed tensor of third derivatives, S4 >= max sum w v^4.
+"""
+
+import math
+
+import numpy as np
+
+from glmbayes.glm import spectra
+from glmbayes.kernels import glm_rows
+
+MIXTURES = (0.0, 1.0, 1.2, 1.4)
+_PASS = 2_000_000_000  # multiplications per compiled call: 0.2 s
+
+
+def slices(n, work_per_row):
+    """Row ranges of at most 0.2 s of compiled work each, so that Ctrl-C is noticed."""
+    step = max(1, int(_PASS // max(work_per_row, 1)))
+    return [slice(lo, min(lo + step, n)) for lo in range(0, n, step)]
+
+
+def third_tensor(design, third):
+    """T as a (p (p + 1) / 2, p) array over pairs j <= k."""
+    n, p = design.shape
+    T = np.zeros((p * (p + 1) // 2, p))
+    for rows in slices(n, p**3 // 2):
+        glm_rows.add_third_tensor(design[rows], third[rows], T)
+    return T
+
+
+def full_third(T, p):
+    """The symmetric (p, p, p) array of a tensor stored over pairs."""
+    j, k = np.triu_indices(p)
+    full = np.empty((p, p, p))
+    full[j, k] = T
+    full[k, j] = T
+    return full
+
+
+def third_bound(T, rng):
+    """S3 >= max of T(s, s, s) over unit vectors s, for a symmetric (p, p, p) array."""
+    p = len(T)
+    if p == 1:
+        return abs(float(T[0, 0, 0]))
+    flat = T.reshape(p, p * p)
+    size = p * (p + 1) // 2
+    A, B = np.empty((size, size)), np.empty((size, size))
+    glm_rows.unfoldings(flat.T @ flat, p, A, B)
+    j, k = np.triu_indices(p)
+    trace = (j == k).astype(float)  # vec(I) in the basis
+    best, best_mixture = math.inf, None
+    for mixture in MIXTURES:
+        N = mixture * A + (1.0 - mixture) * B
+        bound, centred = _split_off_trace(N, trace, p, j, k)
+        values, _ = spectra.lanczos(lambda v: centred @ v, rng.standard_normal(size), min(size, 20))  # noqa: B023
+        estimate = bound + (1.0 - 1.0 / p) * max(float(values[-1]), 0.0)
+        if estimate < best:
+            best, best_mixture = estimate, (bound, centred)
+    bound, centred = best_mixture
+    top = max(spectra.largest_certified(centred, rng), 0.0)
+    return math.sqrt(max(bound + (1.0 - 1.0 / p) * top, 0.0))
+
+
+def _split_off_trace(N, trace, p, j, k):
+    """Mean part plus cross part of the quadratic form N at U = I/p + U0, and N on traceless matrices."""
+    product = N @ trace
+    mean = float(trace @ product) / p**2
+    C = np.empty((p, p))
+    C[j, k] = C[k, j] = product * np.where(j == k, 1.0, math.sqrt(0.5))
+    cross = 2.0 / p * (spectra.largest(C) - float(np.trace(C)) / p)
+    unit = trace / math.sqrt(p)
+    along = product / math.sqrt(p)
+    centred = N - np.outer(unit, along) - np.outer(along, unit) + (unit @ along) * np.outer(unit, unit)
+    return mean + max(cross, 0.0), centred
+
+
+def split_axis(T, b):
+    """T = alpha sym(b (x) I) + gamma b (x) b (x) b + rest, least squares; returns alpha, gamma, rest."""
+    p = len(T)
+    with_trace = float(b @ np.einsum("ijj->i", T))
+    with_cube = float(b @ (T @ b) @ b)
+    alpha, gamma = np.linalg.solve([[(p + 2) / 3, 1.0], [1.0, 1.0]], [with_trace, with_cube])
+    spread = np.multiply.outer(b, np.eye(p))
+    spread = (spread + spread.transpose(1, 0, 2) + spread.transpose(1, 2, 0)) / 3
+    cube = np.multiply.outer(b, np.outer(b, b))
+    return float(alpha), float(gamma), T - alpha * spread - gamma * cube
+
+
+def axis_candidates(T, rng):
+    """Unit vectors to try as the axis: the trace direction, and the top direction by power iteration."""
+    trace = np.einsum("ijj->i", T)
+    norm = np.linalg.norm(trace)
+    found = [trace / norm] if norm > 0 else []
+    best, top = -math.inf, None
+    starts = found + [v / np.linalg.norm(v) for v in rng.standard_normal((2, len(T)))]
+    for s in starts:
+        for _ in range(30):
+            step = (T @ s) @ s
+            size = np.linalg.norm(step)
+            if size == 0:
+                break
+            s = step / size
+        value = float((T @ s) @ s @ s)
+        if value > best:
+            best, top = value, s
+    return [*found, top]
+
+
+def quartic_light(design, row_weights, leverage):
+    """max of sum w v^4 <= lambda_max(sum w h x x'): one pass."""
+    n, p = design.shape
+    C = np.zeros((p, p))
+    for rows in slices(n, p * p):
+        glm_rows.add_gram(design[rows], row_weights[rows] * leverage[rows], C)
+    return spectra.largest(0.5 * (C + C.T)), C
+
+
+def quartic_full(design, row_weights, C, rng, steps):
+    """The bound by splitting s s' into its mean I/p and a traceless part; `steps` products over the data.
+
+    C is the matrix of `quartic_light`.
+    """
+    n, p = design.shape
+    if p == 1:
+        return float(C[0, 0])
+    trace = float(np.trace(C))
+    cross = 2.0 / p * (spectra.largest(0.5 * (C + C.T)) - trace / p)
+
+    def product(vector):
+        U = vector.reshape(p, p)
+        out = np.zeros((p, p))
+        for rows in slices(n, 2 * p * p):
+            glm_rows.add_quartic_product(design[rows], row_weights[rows], U, out)
+        out = 0.5 * (out + out.T)
+        out -= np.trace(out) / p * np.eye(p)
+        return out.ravel()
+
+    start = rng.standard_normal((p, p))
+    start = (start + start.T) / math.sqrt(2.0)
+    start -= np.trace(start) / p * np.eye(p)
+    top = spectra.largest_by_products(product, start.ravel(), steps, p * (p + 1) // 2 - 1)
+    return trace / p**2 + max(cross, 0.0) + (1.0 - 1.0 / p) * max(top, 0.0)

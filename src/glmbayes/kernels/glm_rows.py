@@ -1,0 +1,140 @@
+"""Passes over the rows of a whitened GLM: derivatives, tensors, curvature minima, the log density ratio itself.
+
+Xt is the whitened design (n, p): the posterior's information is the identity in its coordinates.  Every function adds
+to its output, so that a caller can go through many rows in pieces.
+"""
+
+import math
+
+import numpy as np
+
+from glmbayes.kernels import family_terms as terms
+from glmbayes.kernels.jit import jit
+
+_BLOCK = 128
+
+
+@jit
+def row_terms(fam, y, weights, eta, omega, third, up, down, growing):
+    """Weighted curvatures, third derivatives and bounds on the fourth; returns the largest cubic constant c."""
+    c = 0.0
+    for i in range(y.shape[0]):
+        w = weights[i]
+        omega[i] = w * terms.curvature(fam, eta[i], y[i])
+        third[i] = w * terms.third(fam, eta[i], y[i])
+        c = max(c, terms.cubic_c(fam, eta[i], y[i]))
+        a, b, g = terms.fourth_bounds(fam, eta[i], y[i])
+        up[i] = w * a
+        down[i] = w * b
+        growing[i] = w * g
+    return c
+
+
+@jit
+def leverages(Xt, h):
+    """h_i = |x_i|^2; returns the largest."""
+    top = 0.0
+    for i in range(Xt.shape[0]):
+        s = 0.0
+        for j in range(Xt.shape[1]):
+            s += Xt[i, j] * Xt[i, j]
+        h[i] = s
+        top = max(top, s)
+    return top
+
+
+@jit
+def add_gram(Xt, row_weights, H):
+    """H += Xt' diag(row_weights) Xt for weights of any sign."""
+    n, p = Xt.shape
+    block = np.empty((min(_BLOCK, n), p))
+    for lo in range(0, n, _BLOCK):
+        m = min(_BLOCK, n - lo)
+        for i in range(m):
+            for j in range(p):
+                block[i, j] = row_weights[lo + i] * Xt[lo + i, j]
+        H += np.dot(Xt[lo : lo + m].T, block[:m])
+
+
+@jit
+def add_third_tensor(Xt, third, T):
+    """T += sum of third_i x_i (x) x_i (x) x_i, stored as (p (p + 1) / 2, p): pairs j <= k in row-major order."""
+    n, p = Xt.shape
+    pairs = np.empty((min(_BLOCK, n), p * (p + 1) // 2))
+    for lo in range(0, n, _BLOCK):
+        m = min(_BLOCK, n - lo)
+        for i in range(m):
+            c = 0
+            for j in range(p):
+                s = third[lo + i] * Xt[lo + i, j]
+                for k in range(j, p):
+                    pairs[i, c] = s * Xt[lo + i, k]
+                    c += 1
+        T += np.dot(pairs[:m].T, Xt[lo : lo + m])
+
+
+@jit
+def add_quartic_product(Xt, row_weights, U, out):
+    """out += sum of w_i (x_i' U x_i) x_i x_i' for a symmetric U: the fourth-moment operator applied to U."""
+    n, p = Xt.shape
+    for lo in range(0, n, _BLOCK):
+        m = min(_BLOCK, n - lo)
+        B = Xt[lo : lo + m]
+        V = np.dot(B, U)
+        for i in range(m):
+            s = 0.0
+            for j in range(p):
+                s += V[i, j] * B[i, j]
+            s *= row_weights[lo + i]
+            for j in range(p):
+                V[i, j] = s * B[i, j]
+        out += np.dot(B.T, V)
+
+
+@jit
+def curvature_minima(fam, y, weights, eta, h, radius, out):
+    """out_i = w_i min of omega over |t| <= radius sqrt(h_i)."""
+    for i in range(y.shape[0]):
+        out[i] = weights[i] * terms.curvature_min(fam, eta[i], y[i], radius * math.sqrt(h[i]))
+
+
+@jit
+def row_constants(fam, eta, y, out):
+    """What `bracket_at` wants to know of each row."""
+    for i in range(y.shape[0]):
+        out[i] = terms.row_constant(fam, eta[i], y[i])
+
+
+@jit
+def add_log_ratio(fam, Xt, y, weights, eta, constants, Z, out):
+    """out_c += sum_i w_i [l(eta_i + v) - l(eta_i) - l'(eta_i) v] at v = x_i' z_c, for every row z_c of Z."""
+    n = Xt.shape[0]
+    m = Z.shape[0]
+    for lo in range(0, n, _BLOCK):
+        hi = min(lo + _BLOCK, n)
+        V = np.dot(Z, Xt[lo:hi].T)
+        for c in range(m):
+            s = 0.0
+            for i in range(lo, hi):
+                s += weights[i] * terms.bracket_at(fam, constants[i], eta[i], y[i], V[c, i - lo])
+            out[c] += s
+
+
+@jit
+def unfoldings(G, p, A, B):
+    """The two pairings of a 3-tensor's indices as matrices on symmetric matrices (orthonormal basis).
+
+    G is the Gram matrix (p^2, p^2) of the unfolding: A pairs them as sum T_k (x) T_k, B as sum vec(T_k) vec(T_k)'.
+    """
+    row = 0
+    for i in range(p):
+        for j in range(i, p):
+            f = 0.5 if i == j else math.sqrt(0.5)
+            col = 0
+            for k in range(p):
+                for m in range(k, p):
+                    g = 2.0 * f * (0.5 if k == m else math.sqrt(0.5))
+                    A[row, col] = g * (G[i * p + k, j * p + m] + G[i * p + m, j * p + k])
+                    B[row, col] = 2.0 * g * G[i * p + j, k * p + m]
+                    col += 1
+            row += 1
