@@ -48,9 +48,7 @@ def get(family, link=None):
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise InputError(f"family must be one of {', '.join(_FACTORIES)}; got {family!r}{hint}")
     if factory not in _FACTORIES.values():
-        raise InputError(
-            f"family must be a name such as 'binomial' or an object such as binomial(); got {family!r}"
-        )
+        raise InputError(f"family must be a name such as 'binomial' or an object such as binomial(); got {family!r}")
     return factory() if link is None else factory(link)
 
 

@@ -8,9 +8,7 @@ from glmbayes.kernels.jit import jit
 from glmbayes.kernels.quadrature import TAYLOR_NODES, TAYLOR_WEIGHTS
 from glmbayes.kernels.series import exp_tail2, exp_tail4
 
-_SMALL = (
-    0.1  # below: Bernoulli series of q / (e^q - 1) = 1 - q/2 + q^2/12 - q^4/720 + q^6/30240 - q^8/1209600
-)
+_SMALL = 0.1  # below: Bernoulli series of q / (e^q - 1) = 1 - q/2 + q^2/12 - q^4/720 + q^6/30240 - q^8/1209600
 _LARGE = 740.0  # above: e^-q underflows
 _QUADRATURE_BELOW = 0.5
 

@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 from glmbayes.kernels import family_terms as terms
+from glmbayes.kernels.vector_math import vector_exp, vector_log
 
 _SERIES_BELOW = 1e-4
 
@@ -46,9 +47,7 @@ def _(fam, eta, y, v):
     t = -v if eta > 0.0 else v
     if abs(t) < _SERIES_BELOW:
         omega = small * (1.0 - small)
-        return (
-            -0.5 * omega * t * t * (1.0 + (1.0 - 2.0 * small) * t / 3.0 + (1.0 - 6.0 * omega) * t * t / 12.0)
-        )
+        return -0.5 * omega * t * t * (1.0 + (1.0 - 2.0 * small) * t / 3.0 + (1.0 - 6.0 * omega) * t * t / 12.0)
     if t > 30.0:
         return -(t + math.log(small + (1.0 - small) * math.exp(-t)) - small * t)
     return -(math.log1p(small * math.expm1(t)) - small * t)
@@ -115,3 +114,10 @@ def _(fam, constant, eta, y, v):
     if t > 30.0:
         return -(t + math.log(small + (1.0 - small) * math.exp(-t)) - small * t)
     return -(math.log1p(small * math.expm1(t)) - small * t)
+
+
+@terms.bracket_quick.register(BinomialLogit)
+def _(fam, constant, eta, y, v):
+    small = abs(constant)
+    t = math.copysign(1.0, constant) * v
+    return small * t - vector_log(1.0 + small * (vector_exp(t) - 1.0))

@@ -130,13 +130,10 @@ def _(fam, eta, y, v):
         return 0.5 * v * v * v * s
     s = 0.0
     if y > 0.0:
-        s += y * (
-            success_bracket(eta, v) + v * v * (0.5 * success_curvature(eta) - success_third(eta) * v / 6.0)
-        )
+        s += y * (success_bracket(eta, v) + v * v * (0.5 * success_curvature(eta) - success_third(eta) * v / 6.0))
     if y < 1.0:
         s += (1.0 - y) * (
-            success_bracket(-eta, -v)
-            + v * v * (0.5 * success_curvature(-eta) + success_third(-eta) * v / 6.0)
+            success_bracket(-eta, -v) + v * v * (0.5 * success_curvature(-eta) + success_third(-eta) * v / 6.0)
         )
     return s
 

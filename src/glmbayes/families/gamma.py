@@ -10,6 +10,7 @@ from scipy import special
 from glmbayes.families.base import Family, require_link, require_rows
 from glmbayes.kernels import family_terms as terms
 from glmbayes.kernels.series import exp_tail2, exp_tail4
+from glmbayes.kernels.vector_math import vector_exp
 
 
 class GammaLog(NamedTuple):
@@ -74,6 +75,11 @@ def _(fam, eta, y):
 @terms.bracket_at.register(GammaLog)
 def _(fam, constant, eta, y, v):
     return -constant * exp_tail2(-v)
+
+
+@terms.bracket_quick.register(GammaLog)
+def _(fam, constant, eta, y, v):
+    return -constant * (vector_exp(-v) - 1.0 + v)
 
 
 @dataclass(frozen=True)

@@ -96,9 +96,7 @@ class Gaussian(Family):
 
     def log_constant(self, y, weights, dispersion=1.0):
         """Frequency weights: w repeats of the row, each of variance `dispersion`."""
-        return (
-            -0.5 * math.log(2.0 * math.pi * dispersion) * float(np.sum(np.broadcast_to(weights, np.shape(y))))
-        )
+        return -0.5 * math.log(2.0 * math.pi * dispersion) * float(np.sum(np.broadcast_to(weights, np.shape(y))))
 
 
 def gaussian(link="identity"):

@@ -129,3 +129,11 @@ def build_table(p, axis, tau, segments):
         other=other,
         log_mass=top + math.log(total) + log_sphere(p if cells == 1 else p - 1),
     )
+
+
+def mass_share(table, radius):
+    """Share of an envelope's mass in pieces that begin at or beyond a radius."""
+    prob, other = table.prob, table.other
+    weights = prob.copy()
+    np.add.at(weights, other, 1.0 - prob)
+    return float(weights[table.left >= radius].sum() / weights.sum())

@@ -1,14 +1,14 @@
 """Posterior of a GLM with a normal prior: set up once, then draw, as often as wanted."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from glmbayes import families
 from glmbayes.errors import InputError, SamplerError
 from glmbayes.families import Family
-from glmbayes.glm.radial import RadialSampler
+from glmbayes.glm.chooser import Estimate, choose
 from glmbayes.glm.shape import measure
 from glmbayes.glm.whiten import Whitened, whiten
 from glmbayes.random import generator
@@ -45,16 +45,31 @@ class GLMPosterior:
     covariance : (p, p) array
         Inverse information at the mode.
     white : Whitened
-    sampler : object
-        With name, log_mass, streams(seed) and candidates(streams, count).
+    estimates : tuple of Estimate
+        The samplers considered with their predicted costs, the chosen one first.  A sampler has name, log_mass,
+        streams(seed) and candidates(streams, count).
     log_constant : float
         What log-likelihood and log prior at the mode leave out; NaN where the evidence is not defined.
     """
 
     family: Family
     white: Whitened
-    sampler: object
+    estimates: tuple[Estimate, ...]
     log_constant: float
+
+    @property
+    def sampler(self):
+        """The sampler in use: the first of the estimates."""
+        return self.estimates[0].sampler
+
+    def report(self):
+        """What was considered: the chosen sampler first, each with its predicted cost."""
+        lines = [
+            f"{'chosen' if k == 0 else '      '} {e.name:7s} {e.candidates:10.4g} candidates a draw, "
+            f"{e.nanoseconds / 1000.0:10.4g} microseconds a draw (predicted)"
+            for k, e in enumerate(self.estimates)
+        ]
+        return "\n".join(lines)
 
     @property
     def mode(self):
@@ -152,7 +167,7 @@ class GLMPosterior:
         return value + math.log(rate), math.sqrt((1.0 - rate) / (rate * candidates))
 
 
-def build_glm_posterior(y, X, offset, weights, family, mu, precision, dispersion=1.0, draws=10_000):
+def build_glm_posterior(y, X, offset, weights, family, mu, precision, dispersion=1.0, sampler="auto", draws=10_000):
     """Find the mode, bound the posterior and choose a sampler.
 
     Parameters
@@ -169,6 +184,7 @@ def build_glm_posterior(y, X, offset, weights, family, mu, precision, dispersion
         Prior precision, the inverse of the prior covariance; singular for flat coefficients.
     dispersion : float
         Known dispersion (Gamma: 1 / shape); log-likelihood weights are weights / dispersion.
+    sampler : {"auto", "radial", "tall"}
     draws : int
         Draws expected: how much set-up is worth its time.
 
@@ -187,8 +203,8 @@ def build_glm_posterior(y, X, offset, weights, family, mu, precision, dispersion
     X = np.ascontiguousarray(X, dtype=float)
     white = whiten(family.kernel, X, y, weights / dispersion, offset, mu, precision)
     shape = measure(white, family.self_concordant, draws)
-    sampler = RadialSampler.build(white, shape)
-    return GLMPosterior(family, white, sampler, _log_constant(family, y, weights, dispersion, precision))
+    estimates = tuple(choose(white, shape, sampler, draws))
+    return GLMPosterior(family, white, estimates, _log_constant(family, y, weights, dispersion, precision))
 
 
 def _log_constant(family, y, weights, dispersion, precision):
@@ -196,6 +212,3 @@ def _log_constant(family, y, weights, dispersion, precision):
     if family.quasi or sign <= 0:
         return math.nan
     return family.log_constant(y, weights, dispersion) + 0.5 * (log_det - len(precision) * math.log(2.0 * math.pi))
-
-
-__all__ = ["Draws", "GLMPosterior", "build_glm_posterior", "replace"]

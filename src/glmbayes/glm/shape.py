@@ -11,10 +11,13 @@ from glmbayes.glm.whiten import Whitened
 from glmbayes.kernels import glm_rows
 from glmbayes.kernels.radial_envelope import Squeeze
 
-_STEPS = 30  # products of a full fourth-order bound: certifies it within a factor 1.5
+_STEPS = ((0.0, 30), (0.1, 60), (0.4, 100))  # products of a full fourth-order bound by the loss that it may cause:
+# they certify it within factors 1.5, 1.1 and 1.03
+_FEW_STEPS_FROM, _FEWEST_STEPS_FROM, _FEWEST_STEPS = 10_000_000, 100_000_000, 20  # multiplications of a product
 _TENSOR_UP_TO = 64  # coefficients: beyond, the p^4 numbers of the third-order bound do not fit
 _ALL_AXES_UP_TO = 30
-_BOX_WORK = 20_000_000  # multiplications worth spending on box bounds that are not needed
+# Box bounds help a cubic one only in small problems far from quadratic.
+_BOX_UP_TO, _BOX_FROM = 3000, 1.0
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,8 @@ class Shape:
     squeeze : Squeeze
     box_radii, box : arrays
         Curvature bound valid up to each radius; empty when not computed.
-    row_up, row_down, row_growing : float
-        sums of w A h^2: the row-by-row remainder bounds of the tall sampler.
-    omega, third, leverage, up, down, growing : (n,) arrays
+    leverage, up, down, growing : (n,) arrays
+        h_i and the weighted bounds on the rows' fourth derivatives.
     """
 
     Q: float
@@ -64,11 +66,15 @@ def measure(white: Whitened, self_concordant, draws=10_000):
 
     cubic, T = _cubic(white.design, third, omega, leverage, rng)
     bound = _quartic_bounds(white.design, leverage, rng, draws)
+    up_bound = bound(up)
+    ratio = float(np.max(np.divide(down, up, out=np.zeros(n), where=up > 0.0)))
     quartic = math.inf
     if math.isfinite(c):
-        quartic = c * bound(omega) if c > 0.0 else 0.0
-    ratio = float(np.max(np.divide(down, up, out=np.zeros(n), where=up > 0.0)))
-    up_bound = bound(up)
+        # c omega <= share * up row by row spares the largest problems a bound of their own for c omega
+        share = c * float(np.max(np.divide(omega, up, out=np.zeros(n), where=up > 0.0)))
+        quartic = 0.0 if c == 0.0 else share * up_bound
+        if c > 0.0 and p * p * quartic > 0.02 and n * p * p < _FEWEST_STEPS_FROM:
+            quartic = min(quartic, bound(c * omega))
     squeeze = Squeeze(
         third=T,
         alpha=cubic.alpha,
@@ -82,7 +88,7 @@ def measure(white: Whitened, self_concordant, draws=10_000):
     )
     box_radii, box = np.empty(0), np.empty(0)
     needed = not math.isfinite(c)
-    if needed or n * p * p * 24 < _BOX_WORK:
+    if needed or (n * p < _BOX_UP_TO and cubic.whole * p**1.5 > _BOX_FROM):
         box_radii, box = _box(white, leverage, 64 if needed else 24)
     return Shape(
         Q=Q,
@@ -132,15 +138,20 @@ def _cubic(design, third, omega, leverage, rng):
 def _quartic_bounds(design, leverage, rng, draws):
     """A function that bounds max sum a v^4 for row weights a: by one pass, and by the full method where it pays."""
     n, p = design.shape
+    work = n * p * p
 
     def bound(row_weights):
         if not np.any(row_weights):
             return 0.0
         light, C = tensors.quartic_light(design, row_weights, leverage)
         undecided = p * p * light / 24.0
-        if p == 1 or undecided < 0.01 or draws * min(undecided, 1.0) * (p + 30) < 4 * _STEPS * p * p:
+        if p == 1 or undecided < 0.01 or draws * min(undecided, 1.0) * (p + 70) < 60 * p * p:
             return light
-        return min(light, tensors.quartic_full(design, row_weights, C, rng, _STEPS))
+        loss = 0.25 * float(np.trace(C))
+        steps = max(count for level, count in _STEPS if loss >= level)
+        if work > _FEW_STEPS_FROM:
+            steps = _STEPS[0][1] if work < _FEWEST_STEPS_FROM else _FEWEST_STEPS
+        return min(light, tensors.quartic_full(design, row_weights, C, rng, steps))
 
     return bound
 

@@ -47,32 +47,37 @@ def third_bound(T, rng):
     size = p * (p + 1) // 2
     A, B = np.empty((size, size)), np.empty((size, size))
     glm_rows.unfoldings(flat.T @ flat, p, A, B)
+    A, B = _split_off_trace(A, p), _split_off_trace(B, p)
+    start = rng.standard_normal(size)
+    best, chosen = math.inf, None
+    for mixture in MIXTURES:
+        outer = _outer_part(mixture, A, B, p)
+        top = spectra.largest_estimate(lambda v: mixture * (A[2] @ v) + (1.0 - mixture) * (B[2] @ v), start)  # noqa: B023
+        if outer + (1.0 - 1.0 / p) * top < best:
+            best, chosen = outer + (1.0 - 1.0 / p) * top, mixture
+    top = spectra.largest_certified(chosen * A[2] + (1.0 - chosen) * B[2], rng)
+    return math.sqrt(max(_outer_part(chosen, A, B, p) + (1.0 - 1.0 / p) * max(top, 0.0), 0.0))
+
+
+def _split_off_trace(N, p):
+    """Parts of the quadratic form N on symmetric matrices U = I/p + U0: mean, matrix N vec(I), N on traceless U0."""
     j, k = np.triu_indices(p)
     trace = (j == k).astype(float)  # vec(I) in the basis
-    best, best_mixture = math.inf, None
-    for mixture in MIXTURES:
-        N = mixture * A + (1.0 - mixture) * B
-        bound, centred = _split_off_trace(N, trace, p, j, k)
-        values, _ = spectra.lanczos(lambda v: centred @ v, rng.standard_normal(size), min(size, 20))  # noqa: B023
-        estimate = bound + (1.0 - 1.0 / p) * max(float(values[-1]), 0.0)
-        if estimate < best:
-            best, best_mixture = estimate, (bound, centred)
-    bound, centred = best_mixture
-    top = max(spectra.largest_certified(centred, rng), 0.0)
-    return math.sqrt(max(bound + (1.0 - 1.0 / p) * top, 0.0))
-
-
-def _split_off_trace(N, trace, p, j, k):
-    """Mean part plus cross part of the quadratic form N at U = I/p + U0, and N on traceless matrices."""
     product = N @ trace
-    mean = float(trace @ product) / p**2
     C = np.empty((p, p))
     C[j, k] = C[k, j] = product * np.where(j == k, 1.0, math.sqrt(0.5))
-    cross = 2.0 / p * (spectra.largest(C) - float(np.trace(C)) / p)
     unit = trace / math.sqrt(p)
-    along = product / math.sqrt(p)
-    centred = N - np.outer(unit, along) - np.outer(along, unit) + (unit @ along) * np.outer(unit, unit)
-    return mean + max(cross, 0.0), centred
+    along = product / math.sqrt(p) - 0.5 * float(trace @ product) / p * unit
+    centred = N - np.multiply.outer(unit, along)
+    centred -= np.multiply.outer(along, unit)
+    return float(trace @ product) / p**2, C, centred
+
+
+def _outer_part(mixture, A, B, p):
+    """Mean part plus cross part of mixture * A + (1 - mixture) * B."""
+    C = mixture * A[1] + (1.0 - mixture) * B[1]
+    cross = 2.0 / p * (spectra.largest(C) - float(np.trace(C)) / p)
+    return mixture * A[0] + (1.0 - mixture) * B[0] + max(cross, 0.0)
 
 
 def split_axis(T, b):

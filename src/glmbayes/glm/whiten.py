@@ -91,9 +91,7 @@ def whiten(kernel, X, y, weights, offset, mu, precision):
     search = glm_mode.find_mode
     if X.size > _COMPILED_UP_TO:
         search = getattr(search, "py_func", search)
-    mode, L, log_peak, _, status = search(
-        kernel, X, y, weights, offset, mu, precision, eta, row_score, omega
-    )
+    mode, L, log_peak, _, status = search(kernel, X, y, weights, offset, mu, precision, eta, row_score, omega)
     if status == glm_mode.NOT_POSITIVE_DEFINITE:
         _inverse_factor(np.zeros((1, 1)))
     if status != glm_mode.OK:

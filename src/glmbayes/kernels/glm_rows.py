@@ -12,6 +12,7 @@ from glmbayes.kernels import family_terms as terms
 from glmbayes.kernels.jit import jit
 
 _BLOCK = 128
+_CANDIDATES = 64  # with a block of rows, small enough for the first-level cache to help
 
 
 @jit
@@ -106,18 +107,28 @@ def row_constants(fam, eta, y, out):
 
 
 @jit
-def add_log_ratio(fam, Xt, y, weights, eta, constants, Z, out):
-    """out_c += sum_i w_i [l(eta_i + v) - l(eta_i) - l'(eta_i) v] at v = x_i' z_c, for every row z_c of Z."""
+def add_log_ratio(fam, Xt, y, weights, eta, constants, quick, Z, out):
+    """out_c += sum_i w_i [l(eta_i + v) - l(eta_i) - l'(eta_i) v] at v = x_i' z_c, for every row z_c of Z.
+
+    `quick` (uint8 flag) allows `bracket_quick`.
+    """
     n = Xt.shape[0]
     m = Z.shape[0]
     for lo in range(0, n, _BLOCK):
         hi = min(lo + _BLOCK, n)
-        V = np.dot(Z, Xt[lo:hi].T)
-        for c in range(m):
-            s = 0.0
-            for i in range(lo, hi):
-                s += weights[i] * terms.bracket_at(fam, constants[i], eta[i], y[i], V[c, i - lo])
-            out[c] += s
+        X = Xt[lo:hi].T
+        for first in range(0, m, _CANDIDATES):
+            last = min(first + _CANDIDATES, m)
+            V = np.dot(Z[first:last], X)
+            if quick:
+                for c in range(last - first):
+                    for i in range(hi - lo):
+                        V[c, i] = terms.bracket_quick(fam, constants[lo + i], eta[lo + i], y[lo + i], V[c, i])
+            else:
+                for c in range(last - first):
+                    for i in range(hi - lo):
+                        V[c, i] = terms.bracket_at(fam, constants[lo + i], eta[lo + i], y[lo + i], V[c, i])
+            out[first:last] += np.dot(V, weights[lo:hi])
 
 
 @jit

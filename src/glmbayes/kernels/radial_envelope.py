@@ -162,7 +162,7 @@ def bound_heights(curvature, knots, K, K_slope):
             if middle > common_middle[j]:
                 common_middle[j] = middle
                 common0[j], common1[j] = _step_integrals(Q, Q * curvature.rate, 0.0, a, b)
-        elif 1.0 - Q > common_middle[j]:
+        elif common_middle[j] < 1.0 - Q:
             common_middle[j] = 1.0 - Q
             common0[j] = (1.0 - Q) * (b - a)
             common1[j] = 0.5 * (1.0 - Q) * (b - a) * (b - a)
