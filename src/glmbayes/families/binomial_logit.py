@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from glmbayes.kernels import family_terms as terms
-from glmbayes.kernels.vector_math import vector_exp, vector_log
+from glmbayes.kernels.vector_math import vector_exp
 
 _SERIES_BELOW = 1e-4
 
@@ -116,8 +116,8 @@ def _(fam, constant, eta, y, v):
     return -(math.log1p(small * math.expm1(t)) - small * t)
 
 
-@terms.bracket_quick.register(BinomialLogit)
-def _(fam, constant, eta, y, v):
+@terms.quick_parts.register(BinomialLogit)
+def _(fam, constant, v):
     small = abs(constant)
     t = math.copysign(1.0, constant) * v
-    return small * t - vector_log(1.0 + small * (vector_exp(t) - 1.0))
+    return small * t, 1.0 + small * (vector_exp(t) - 1.0)

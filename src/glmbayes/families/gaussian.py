@@ -64,6 +64,11 @@ def _(fam, y, w):
     return y
 
 
+@terms.quick_parts.register(GaussianIdentity)
+def _(fam, constant, v):
+    return -0.5 * v * v, 1.0
+
+
 @dataclass(frozen=True)
 class Gaussian(Family):
     """Gaussian family; see `gaussian`."""

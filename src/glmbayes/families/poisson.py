@@ -77,9 +77,9 @@ def _(fam, constant, eta, y, v):
     return -constant * exp_tail2(v)
 
 
-@terms.bracket_quick.register(PoissonLog)
-def _(fam, constant, eta, y, v):
-    return -constant * (vector_exp(v) - 1.0 - v)
+@terms.quick_parts.register(PoissonLog)
+def _(fam, constant, v):
+    return -constant * (vector_exp(v) - 1.0 - v), 1.0
 
 
 @dataclass(frozen=True)

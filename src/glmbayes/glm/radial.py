@@ -1,5 +1,6 @@
 """The radial and axis sampler: envelope, squeeze, and the exact log density ratio for what they leave open."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +9,10 @@ from glmbayes.errors import SamplerError
 from glmbayes.glm import envelope, tensors
 from glmbayes.glm.shape import Shape
 from glmbayes.glm.whiten import Whitened
-from glmbayes.kernels import glm_rows
+from glmbayes.kernels import family_terms, glm_rows
 from glmbayes.kernels import radial_envelope as kernel
 
-_QUICK_UP_TO = 1e7  # total weight up to which errors of 1e-16 a row stay below 1e-9 in all
+_QUICK_UP_TO = 1e7
 GUARD = 1e-8  # log acceptance beyond which the bound itself must be wrong
 
 
@@ -50,6 +51,15 @@ def build_envelope(shape: Shape, p):
     return envelope.build_table(p, shape.cubic.axis, tau, [(0.0, np.inf, knots, K, slope)])
 
 
+def _summation(white, constants):
+    """How to sum the rows: quickly where errors of 1e-16 times a weight (or a mean) stay below 1e-9 in all."""
+    total = float(np.sum(white.weights * np.maximum(1.0, np.abs(constants))))
+    if total > _QUICK_UP_TO or math.isnan(family_terms.quick_parts(white.kernel, 0.0, 0.0)[0]):
+        return glm_rows.BY_ROW
+    equal = bool(np.all(white.weights == white.weights[0]))
+    return glm_rows.EQUAL_WEIGHTS if equal else glm_rows.QUICK
+
+
 @dataclass(frozen=True)
 class RadialSampler:
     """Exact draws of z under the radial or axis envelope; see `glmbayes.kernels.radial_envelope`."""
@@ -58,15 +68,14 @@ class RadialSampler:
     shape: Shape
     table: kernel.Envelope
     constants: np.ndarray
-    quick: bool
+    summation: int
 
     @classmethod
     def build(cls, white, shape):
         constants = np.empty(white.y.size)
         glm_rows.row_constants(white.kernel, white.eta, white.y, constants)
-        # a row's rounding error is 1e-16 times its weight (logit) or its mean (Poisson), whichever the constant holds
-        quick = bool(np.sum(white.weights * np.maximum(1.0, np.abs(constants))) < _QUICK_UP_TO)
-        return cls(white, shape, build_envelope(shape, white.design.shape[1]), constants, quick)
+        table = build_envelope(shape, white.design.shape[1])
+        return cls(white, shape, table, constants, _summation(white, constants))
 
     @property
     def name(self):
@@ -90,7 +99,7 @@ class RadialSampler:
                 w.weights[rows],
                 w.eta[rows],
                 self.constants[rows],
-                self.quick,
+                self.summation,
                 Z,
                 out,
             )

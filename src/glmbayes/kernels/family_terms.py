@@ -8,6 +8,7 @@ not depend on eta.
 """
 
 import functools
+import math
 
 from numba import types
 from numba.extending import overload
@@ -103,9 +104,10 @@ def bracket_at(fam, constant, eta, y, v):
 
 
 @by_family
-def bracket_quick(fam, constant, eta, y, v):
-    """`bracket_at` to an absolute error of 1e-15 a row, without branches where the family allows it.
+def quick_parts(fam, constant, v):
+    """(a, q) with bracket = a - log q to an absolute error of 1e-15 a row, or (nan, 1) if there is no such form.
 
-    For sums whose weighted row information is moderate: the error does not shrink with v.
+    Free of branches, so that loops over rows become vector instructions; products of a few q share a logarithm.  For
+    sums whose total weight is moderate: the error does not shrink with v.
     """
-    return bracket_at(fam, constant, eta, y, v)
+    return math.nan, 1.0

@@ -10,7 +10,11 @@ import numpy as np
 
 from glmbayes.kernels import family_terms as terms
 from glmbayes.kernels.jit import jit
+from glmbayes.kernels.vector_math import vector_log
 
+BY_ROW, QUICK, EQUAL_WEIGHTS = 0, 1, 2  # ways to sum the log-likelihood terms
+
+_LARGEST = 1e300
 _BLOCK = 128
 _CANDIDATES = 64  # with a block of rows, small enough for the first-level cache to help
 
@@ -107,28 +111,72 @@ def row_constants(fam, eta, y, out):
 
 
 @jit
-def add_log_ratio(fam, Xt, y, weights, eta, constants, quick, Z, out):
+def _sum_by_row(fam, V, y, weights, eta, constants, out):
+    """out_c += sum of w_i bracket_i(V[c, i]), each row by its most accurate formula."""
+    for c in range(V.shape[0]):
+        s = 0.0
+        for i in range(V.shape[1]):
+            s += weights[i] * terms.bracket_at(fam, constants[i], eta[i], y[i], V[c, i])
+        out[c] += s
+
+
+@jit
+def _sum_quickly(fam, V, weights, constants, out):
+    """The same with `quick_parts`, for weights that differ; V is overwritten."""
+    for c in range(V.shape[0]):
+        for i in range(V.shape[1]):
+            a, q = terms.quick_parts(fam, constants[i], V[c, i])
+            V[c, i] = a - vector_log(q)
+    out += np.dot(V, weights)
+
+
+@jit
+def _sum_in_fours(fam, V, y, weights, eta, constants, out):
+    """The same for equal weights: four rows share a logarithm."""
+    quarter = V.shape[1] // 4
+    work = np.empty(quarter)
+    for c in range(V.shape[0]):
+        too_large = 0
+        for i in range(quarter):
+            j, k, m = i + quarter, i + 2 * quarter, i + 3 * quarter
+            a0, q0 = terms.quick_parts(fam, constants[i], V[c, i])
+            a1, q1 = terms.quick_parts(fam, constants[j], V[c, j])
+            a2, q2 = terms.quick_parts(fam, constants[k], V[c, k])
+            a3, q3 = terms.quick_parts(fam, constants[m], V[c, m])
+            q = q0 * q1 * (q2 * q3)
+            too_large += q > _LARGEST
+            work[i] = a0 + a1 + (a2 + a3) - vector_log(q)
+        if too_large:
+            _sum_by_row(fam, V[c : c + 1], y, weights, eta, constants, out[c : c + 1])
+        else:
+            s = 0.0
+            for i in range(quarter):
+                s += work[i]
+            out[c] += weights[0] * s
+
+
+@jit
+def add_log_ratio(fam, Xt, y, weights, eta, constants, mode, Z, out):
     """out_c += sum_i w_i [l(eta_i + v) - l(eta_i) - l'(eta_i) v] at v = x_i' z_c, for every row z_c of Z.
 
-    `quick` (uint8 flag) allows `bracket_quick`.
+    mode is BY_ROW, QUICK or EQUAL_WEIGHTS (quick, all weights the same).
     """
     n = Xt.shape[0]
     m = Z.shape[0]
     for lo in range(0, n, _BLOCK):
         hi = min(lo + _BLOCK, n)
         X = Xt[lo:hi].T
+        k = constants[lo:hi]
+        w = weights[lo:hi]
         for first in range(0, m, _CANDIDATES):
             last = min(first + _CANDIDATES, m)
             V = np.dot(Z[first:last], X)
-            if quick:
-                for c in range(last - first):
-                    for i in range(hi - lo):
-                        V[c, i] = terms.bracket_quick(fam, constants[lo + i], eta[lo + i], y[lo + i], V[c, i])
+            if mode == BY_ROW:
+                _sum_by_row(fam, V, y[lo:hi], w, eta[lo:hi], k, out[first:last])
+            elif mode == EQUAL_WEIGHTS and (hi - lo) % 4 == 0:
+                _sum_in_fours(fam, V, y[lo:hi], w, eta[lo:hi], k, out[first:last])
             else:
-                for c in range(last - first):
-                    for i in range(hi - lo):
-                        V[c, i] = terms.bracket_at(fam, constants[lo + i], eta[lo + i], y[lo + i], V[c, i])
-            out[first:last] += np.dot(V, weights[lo:hi])
+                _sum_quickly(fam, V, w, k, out[first:last])
 
 
 @jit
