@@ -99,7 +99,7 @@ def centre_1d(fam, y, x, offset, weights, mu, precision):
         if hi - lo < np.inf:
             if not lo < new < hi:
                 new = 0.5 * (lo + hi)
-                if new == lo or new == hi:
+                if not lo < new < hi:
                     break
         elif not abs(new - theta) <= reach:  # Newton's step out of a flat region is far too long
             new = theta + math.copysign(reach, g)
@@ -193,9 +193,7 @@ def log_evidence_1d(fam, y, x, offset, weights, mu, variance):
             part = 0.0
             for j in range(_GAUSS_NODES.shape[0]):
                 d = side * (left + width * _GAUSS_NODES[j])
-                part += _GAUSS_WEIGHTS[j] * math.exp(
-                    _fall(fam, y, x, offset, weights, centre, g, precision, d)
-                )
+                part += _GAUSS_WEIGHTS[j] * math.exp(_fall(fam, y, x, offset, weights, centre, g, precision, d))
             total += width * part
             left += width
             if part * width <= 1e-18 * total:
@@ -332,9 +330,7 @@ def draw_blocks_1d(rng, fam, y, x, offset, weights, start, mu, variance, out, it
         b = start[j + 1]
         o = offset[a:b] if offset.shape[0] > 0 else offset
         w = weights[a:b] if weights.shape[0] > 0 else weights
-        status, modes[j] = draws_1d(
-            rng, fam, y[a:b], x[a:b], o, w, mu[j], variance[j], work, out[j], iters[j]
-        )
+        status, modes[j] = draws_1d(rng, fam, y[a:b], x[a:b], o, w, mu[j], variance[j], work, out[j], iters[j])
         if status != OK:
             return status, j
     return OK, -1
