@@ -49,13 +49,13 @@ def reduce(y, x, offset, weights, weights_type):
 
 
 def errors_at(y, x, offset, weights, weights_type, beta):
-    """(n_w, weighted sum of squared errors at `beta`) from checked arrays, in one pass."""
-    fine, errors, used, total, _ = row_errors(y, x, offset, weights, beta)
+    """(n_w, log_weights, weighted sum of squared errors at `beta`) from checked arrays, in one pass."""
+    fine, errors, used, total, logs = row_errors(y, x, offset, weights, beta)
     if not fine:
         refuse_rows(y, x, offset, weights)
     if used == 0.0:
         raise InputError("weights must not all be zero: no observation is left.")
-    return total if weights_type == "frequency" else used, errors
+    return (total, 0.0, errors) if weights_type == "frequency" else (used, logs, errors)
 
 
 def _reduce_long(y, x, offset, weights, triangle):

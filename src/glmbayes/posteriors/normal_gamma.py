@@ -1,10 +1,16 @@
 """(beta, dispersion) under the conjugate normal-gamma prior."""
 
+import math
+
 import numpy as np
 
 from glmbayes.errors import ImproperPosteriorError
-from glmbayes.kernels.normal_gamma import normal_gamma_draws
+from glmbayes.kernels.normal_gamma import explained_errors, normal_gamma_draws
+from glmbayes.kernels.spectral import spectral_form
 from glmbayes.posteriors.gamma_variates import standard_gamma
+from glmbayes.posteriors.log_precision import LogPrecision
+from glmbayes.posteriors.mixture import Mixture
+from glmbayes.posteriors.moments import LOG_2PI, Moments
 from glmbayes.posteriors.normal import CHUNK, ones
 
 
@@ -37,3 +43,41 @@ class NormalGammaPosterior:
                     "prior rate is 0. Use rate > 0."
                 )
         return draws, dispersion, ones(n)
+
+    def spectral(self):
+        """s, z, the posterior rate of the precision, and T with beta = mu + T c; see `glmbayes.kernels.spectral`."""
+        prior = self.prior
+        p = prior.mu.shape[0]
+        s, z, transform = np.empty(p), np.empty(p), np.empty((p, p))
+        rss = spectral_form(self.rows.triangle, prior.mu, prior.low, s, z, transform)
+        return s, z, self.rate + 0.5 * explained_errors(s, z, rss), transform
+
+    def moments(self):
+        """Posterior means and covariances in closed form."""
+        s, z, rate, transform = self.spectral()
+        a = self.shape
+        v = 1.0 / (1.0 + s * s)
+        mean = rate / (a - 1.0) if a > 1.0 else math.inf
+        sd = mean / math.sqrt(a - 2.0) if a > 2.0 else math.inf
+        cov = np.full(transform.shape, math.inf) if a <= 1.0 else mean * (transform * v) @ transform.T
+        return Moments(self.prior.mu + transform @ (s * z * v), cov, mean, sd)
+
+    def conditional(self, combinations):
+        """Distribution of the linear combinations `combinations` (k, p) of beta over the precision."""
+        s, z, rate, transform = self.spectral()
+        t, weight = LogPrecision.of_gamma(self.shape, rate, 0.0, math.inf).nodes
+        v = 1.0 / (1.0 + s * s)
+        half = combinations @ transform
+        mean = combinations @ self.prior.mu + half @ (s * z * v)
+        var = np.exp(-t)[:, None] * ((half * half) @ v)
+        return Mixture(weight, t, np.broadcast_to(mean, var.shape), var)
+
+    def log_evidence(self):
+        """Log marginal likelihood of the data, all constants included."""
+        s, _, rate, _ = self.spectral()
+        rows = self.rows
+        a = self.shape - 0.5 * rows.n_w
+        constant = 0.5 * rows.log_weights - 0.5 * rows.n_w * LOG_2PI - 0.5 * np.log1p(s * s).sum()
+        return float(
+            constant + a * math.log(self.rate) - math.lgamma(a) + math.lgamma(self.shape) - self.shape * math.log(rate)
+        )
