@@ -8,14 +8,15 @@ import numpy as np
 from glmbayes.errors import ImproperPosteriorError
 from glmbayes.kernels import log_precision as kernel
 from glmbayes.kernels.independent import draws_given_log_precisions, independent_draws, marginal_log_precision
-from glmbayes.kernels.spectral import spectral_form
+from glmbayes.kernels.spectral import EXACT_FIT, data_size
 from glmbayes.posteriors.log_precision import LogPrecision, limits_on_t, raise_for
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.moments import LOG_2PI, Moments
 from glmbayes.posteriors.normal import CHUNK, raise_for_flat
+from glmbayes.posteriors.spectral import SMALL_P, diagonalise
 
+_LARGEST = 700.0  # |log dispersion| that a double holds
 _FEW = 8  # draws up to which set-up and draws are one compiled call
-_SMALL_P = 16  # above it LAPACK's singular values are faster than Jacobi's
 
 
 class IndependentPosterior:
@@ -86,23 +87,10 @@ class IndependentPosterior:
     @cached_property
     def _spectral(self):
         triangle, mu, low, _ = self._projected
-        p = mu.shape[0]
-        if p <= _SMALL_P:
-            s, z, transform = np.empty(p), np.empty(p), np.empty((p, p))
-            rss = spectral_form(triangle, mu, low, s, z, transform)
-            return s, z, rss, transform
-        r = triangle[:p, p] - triangle[:p, :p] @ mu
-        u, s, vt = np.linalg.svd(triangle[:p, :p] @ low)
-        z = u.T @ r
-        rho = triangle[p, p]
-        size = np.sum(triangle[:, p] ** 2)
-        rss = float(np.sum((r - u @ z) ** 2) + rho * rho)
-        return (
-            s,
-            z,
-            0.0 if rss <= (50 * np.finfo(float).eps) ** 2 * size else rss,
-            np.ascontiguousarray(low @ vt.T),
-        )
+        s, z, rss, transform = diagonalise(triangle, mu, low)
+        if self.n_flat and rss <= EXACT_FIT * data_size(self.rows.triangle, self.prior.mu):
+            rss = 0.0  # an exact fit shows against the data before the projection only
+        return s, z, rss, transform
 
     @property
     def spectrum(self):
@@ -136,7 +124,7 @@ class IndependentPosterior:
         q = self.n_flat
         rhs = top[:, -1] - normals @ top[:, q:-1].T
         if flat_normals is not None:
-            rhs += flat_normals * np.exp(-0.5 * t)[:, None]
+            rhs += flat_normals * np.exp(-0.5 * np.clip(t, -_LARGEST, _LARGEST))[:, None]
         out = np.empty((t.shape[0], order.size - 1))
         out[:, order[q:-1]] = normals
         out[:, order[:q]] = np.linalg.solve(top[:, :q], rhs.T).T
@@ -145,10 +133,10 @@ class IndependentPosterior:
     def draw(self, n, rng):
         """`n` draws: coefficients (n, p), dispersion (n,), candidates (n,)."""
         p = self._projected[1].shape[0]
-        if n <= _FEW and not self.n_flat and p <= _SMALL_P:
+        if n <= _FEW and not self.n_flat and p <= SMALL_P:
             return self._draw_few(n, rng)
         t, iters = self.log_precision.draw(n, rng)
-        dispersion = np.clip(np.exp(-np.clip(t, -700.0, 700.0)), *self.disp_limits)
+        dispersion = np.clip(np.exp(-np.clip(t, -_LARGEST, _LARGEST)), *self.disp_limits)
         flat_normals = rng.standard_normal((n, self.n_flat)) if self.n_flat else None
         return self._coefficients(t, rng.standard_normal((n, p)), flat_normals), dispersion, iters
 
@@ -178,6 +166,8 @@ class IndependentPosterior:
                 break
             uniforms = np.concatenate([uniforms, rng.random(uniforms.size)])
         raise_for(status)
+        if self.disp_limits != (0.0, math.inf):
+            np.clip(dispersion, *self.disp_limits, out=dispersion)  # exp(-log) may be off by the last digit
         self.__dict__.setdefault("coef_mode", mode)
         return draws, dispersion, iters
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from glmbayes.errors import ImproperPosteriorError, InputError
-from glmbayes.kernels.normal import build_normal, normal_draws
+from glmbayes.kernels.normal import build_normal, draws_from_normal, normal_draws
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.moments import LOG_2PI, Moments
 
@@ -15,13 +15,6 @@ def ones(n):
     array = np.empty(n, np.int64)
     array.fill(1)
     return array
-
-
-def _improper():
-    return ImproperPosteriorError(
-        "the posterior of the coefficients is improper: columns of x with an infinite prior variance "
-        "are linearly dependent in the data. Give them finite prior variances or drop columns."
-    )
 
 
 class NormalPosterior:
@@ -40,12 +33,19 @@ class NormalPosterior:
         prior = self.prior
         p = prior.mu.shape[0]
         draws = np.empty((n, p))
-        step = n if n * p <= CHUNK else max(1, CHUNK // p)
-        for start in range(0, n, step):
-            part = draws if step == n else draws[start : start + step]
-            rng.standard_normal(out=part)
-            if not normal_draws(self.rows.triangle, prior.mu, prior.low, self.dispersion, part, self.coef_mode):
-                raise _improper()
+        if n * p <= CHUNK:
+            rng.standard_normal(out=draws)
+            if not normal_draws(self.rows.triangle, prior.mu, prior.low, self.dispersion, draws, self.coef_mode):
+                raise self._singular()
+        else:
+            factor = self._factor()
+            self.coef_mode[:] = 0.0
+            draws_from_normal(prior.mu, factor, self.coef_mode.reshape(1, -1))
+            step = max(1, CHUNK // p)
+            for start in range(0, n, step):
+                part = draws[start : start + step]
+                rng.standard_normal(out=part)
+                draws_from_normal(prior.mu, factor, part)
         dispersion = np.empty(n)
         dispersion.fill(self.dispersion)
         return draws, dispersion, ones(n)
@@ -55,8 +55,19 @@ class NormalPosterior:
         p = prior.mu.shape[0]
         factor = np.empty((2 * p, p + 1))
         if not build_normal(self.rows.triangle, prior.mu, prior.low, self.dispersion, factor):
-            raise _improper()
+            raise self._singular()
         return factor
+
+    def _singular(self):
+        if self.prior.flat:
+            return ImproperPosteriorError(
+                "the posterior of the coefficients is improper: columns of x with an infinite prior variance "
+                "are linearly dependent in the data. Give them finite prior variances or drop columns."
+            )
+        return InputError(
+            "the posterior of the coefficients cannot be resolved in double precision: columns of x are linearly "
+            "dependent and the prior is too vague beside them. Drop columns or use a smaller Sigma."
+        )
 
     def moments(self):
         """Posterior mean and covariance of beta; the dispersion is known."""

@@ -5,13 +5,13 @@ import math
 import numpy as np
 
 from glmbayes.errors import ImproperPosteriorError
-from glmbayes.kernels.normal_gamma import explained_errors, normal_gamma_draws
-from glmbayes.kernels.spectral import spectral_form
+from glmbayes.kernels.normal_gamma import draws_from_normal_gamma, explained_errors, normal_gamma_draws
 from glmbayes.posteriors.gamma_variates import standard_gamma
 from glmbayes.posteriors.log_precision import LogPrecision
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.moments import LOG_2PI, Moments
 from glmbayes.posteriors.normal import CHUNK, ones
+from glmbayes.posteriors.spectral import SMALL_P, diagonalise
 
 
 class NormalGammaPosterior:
@@ -32,24 +32,26 @@ class NormalGammaPosterior:
         p = prior.mu.shape[0]
         draws = np.empty((n, p))
         dispersion = standard_gamma(rng, self.shape, n)
-        step = n if n * p <= CHUNK else max(1, CHUNK // p)
+        if p <= SMALL_P and n * p <= CHUNK:
+            rng.standard_normal(out=draws)
+            triangle = self.rows.triangle
+            if not normal_gamma_draws(triangle, prior.mu, prior.low, self.rate, draws, dispersion, self.coef_mode):
+                raise _exact_fit()
+            return draws, dispersion, ones(n)
+        s, z, rate, transform = self.spectral()
+        if not rate > 0.0:
+            raise _exact_fit()
+        self.coef_mode[:] = prior.mu + transform @ (s * z / (1.0 + s * s))
+        step = max(1, CHUNK // p)
         for start in range(0, n, step):
-            part = draws if step == n else draws[start : start + step]
-            phi = dispersion if step == n else dispersion[start : start + step]
+            part = draws[start : start + step]
             rng.standard_normal(out=part)
-            if not normal_gamma_draws(self.rows.triangle, prior.mu, prior.low, self.rate, part, phi, self.coef_mode):
-                raise ImproperPosteriorError(
-                    "the posterior is improper as the dispersion goes to 0: the data are fitted exactly and the "
-                    "prior rate is 0. Use rate > 0."
-                )
+            draws_from_normal_gamma(s, z, prior.mu, transform, rate, part, dispersion[start : start + step])
         return draws, dispersion, ones(n)
 
     def spectral(self):
         """s, z, the posterior rate of the precision, and T with beta = mu + T c; see `glmbayes.kernels.spectral`."""
-        prior = self.prior
-        p = prior.mu.shape[0]
-        s, z, transform = np.empty(p), np.empty(p), np.empty((p, p))
-        rss = spectral_form(self.rows.triangle, prior.mu, prior.low, s, z, transform)
+        s, z, rss, transform = diagonalise(self.rows.triangle, self.prior.mu, self.prior.low)
         return s, z, self.rate + 0.5 * explained_errors(s, z, rss), transform
 
     def moments(self):
@@ -81,3 +83,10 @@ class NormalGammaPosterior:
         return float(
             constant + a * math.log(self.rate) - math.lgamma(a) + math.lgamma(self.shape) - self.shape * math.log(rate)
         )
+
+
+def _exact_fit():
+    return ImproperPosteriorError(
+        "the posterior is improper as the dispersion goes to 0: the data are fitted exactly and the prior rate is 0. "
+        "Use rate > 0."
+    )
