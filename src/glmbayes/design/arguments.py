@@ -6,7 +6,7 @@ from glmbayes.design.columns import canonical
 from glmbayes.design.factor import Factor
 from glmbayes.design.missing import missing_rows
 from glmbayes.design.parse import parse_expression
-from glmbayes.errors import FormulaError, InputError
+from glmbayes.errors import FormulaError
 
 
 def argument_expression(value, name, columns):
@@ -33,12 +33,12 @@ def row_argument(value, expression, name, evaluate):
         result = _aligned(value, name, table)
         if np.ndim(result) == 0 and not isinstance(result, Factor):
             if name != "offset":
-                raise InputError(f"{name} must have one entry per row of data ({table.n}); got a single number.")
+                raise FormulaError(f"{name} must have one entry per row of data ({table.n}); got a single number.")
             result = np.full(table.size, float(result))
         else:
             result = _in_use(result, name, table)
     if name in ("weights", "offset") and (isinstance(result, Factor) or result.ndim != 1):
-        raise InputError(f"{name} must hold one number per row; got {_kind(result)}.")
+        raise FormulaError(f"{name} must hold one number per row; got {_kind(result)}.")
     return result if isinstance(result, Factor) else result.astype(np.float64, copy=False)
 
 
@@ -48,7 +48,7 @@ def check_weights(weights):
     negative = weights < 0.0
     if negative.any():
         row = int(np.argmax(negative))
-        raise InputError(f"weights must not be negative; got {weights[row]:g} at position {row}.")
+        raise FormulaError(f"weights must not be negative; got {weights[row]:g} at position {row}.")
 
 
 def subset_rows(value, expression, evaluate):
@@ -65,15 +65,15 @@ def subset_rows(value, expression, evaluate):
         rows, length = chosen.astype(np.intp), n
         outside = rows[(rows < -n) | (rows >= n)]
         if outside.size:
-            raise InputError(f"subset holds row {outside[0]} but data have {n} rows.")
+            raise FormulaError(f"subset holds row {outside[0]} but data have {n} rows.")
         rows = rows % n
     else:
-        raise InputError(
+        raise FormulaError(
             "subset must be a boolean for each row, positions of rows (counted from 0), or a condition such as "
             f"'x > 3'; got {_kind(chosen)}."
         )
     if length != n:
-        raise InputError(f"subset must have one entry per row of data ({n}); got {length}.")
+        raise FormulaError(f"subset must have one entry per row of data ({n}); got {length}.")
     if not rows.size:
         raise FormulaError("subset leaves no rows.")
     return rows
@@ -83,7 +83,7 @@ def _aligned(value, name, table, raw=False):
     index = getattr(value, "index", None)
     labelled = hasattr(value, "to_numpy") and index is not None and not callable(index)
     if labelled and table.index is not None and not table.index.equals(index):
-        raise InputError(
+        raise FormulaError(
             f"{name} has another index than data: they would be matched wrongly. Reindex it to data.index, or pass "
             f"{name}.to_numpy() to match by position."
         )
@@ -101,7 +101,7 @@ def _in_use(result, name, table):
         hint = ""
         if len(result) < table.n:
             hint = " Give one for every row: rows with missing values or outside subset are dropped with theirs."
-        raise InputError(f"{name} must have one entry per row of data ({table.n}); got {len(result)}.{hint}")
+        raise FormulaError(f"{name} must have one entry per row of data ({table.n}); got {len(result)}.{hint}")
     return table.in_use(result, name)
 
 

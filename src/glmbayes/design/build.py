@@ -86,6 +86,9 @@ def build_design(
     """
     if na_action not in ("drop", "raise"):
         raise InputError(f"na_action must be 'drop' or 'raise'; got {na_action!r}.")
+    if not isinstance(formula, str):
+        swapped = " The formula comes before the data." if isinstance(data, str) else ""
+        raise FormulaError(f"formula must be a string such as 'y ~ x + z'; got {type(formula).__name__}.{swapped}")
     table = as_table(data)
     arguments = {"weights": weights, "offset": offset, **(extra or {})}
     arguments = {name: value for name, value in arguments.items() if value is not None}
@@ -101,11 +104,12 @@ def build_design(
     if table.n is None:
         response_value(parsed.response, Evaluator(table, scope))  # without data the response tells the number of rows
     n_total = table.n
-    own = Evaluator(table, Scope(None) if table.names else scope)
+    own_scope = Scope(None) if table.names else scope
     if subset is not None:
-        table.restrict(subset_rows(subset, condition, own))
+        table.restrict(subset_rows(subset, condition, Evaluator(table, own_scope)))
 
     evaluate = Evaluator(table, scope)
+    own = Evaluator(table, own_scope, constants=evaluate.constants, memory=evaluate.memory)
     notes, missing = [], {}
     y, response = response_value(parsed.response, evaluate)
     missing[response.name] = missing_rows(y, f"the response {response.name}")

@@ -106,8 +106,8 @@ def _pandas(raw, name):
         return raw.to_numpy(dtype=np.float64, na_value=np.nan)
     if dtype.kind == "b" and not raw.isna().any():
         return raw.to_numpy(dtype=bool)
-    if dtype.kind in "Mm":
-        return np.asarray(raw.to_numpy(), dtype=f"{dtype.kind}8[ns]")
+    if dtype.kind == "M" and getattr(dtype, "tz", None) is not None:
+        return getattr(raw, "dt", raw).tz_convert(None).to_numpy()
     return _objects(raw.tolist(), name)
 
 

@@ -40,7 +40,7 @@ class Memory:
         self.kept = kept
 
     def __reduce__(self):
-        if isinstance(self.kept, (float, np.ndarray)):
+        if not hasattr(self.kept, "memorize_chunk"):
             return Memory, (self.kept,)
         return _restore, (type(self.kept), vars(self.kept))  # patsy's transforms refuse to pickle themselves
 
@@ -59,7 +59,7 @@ class Evaluator:
     constants : dict
         What came from the scope and is not a column: functions, modules, knots.  Kept for new data.
     memory : dict
-        (code, call number) -> Memory, filled on the first evaluation and used on later ones.
+        (name of the expression, call number) -> Memory, filled on the first evaluation and used on later ones.
     scope_names : list of str
         Columns that came from the caller's scope.
     row_names : list of str
@@ -189,7 +189,7 @@ class _Caller:
 
     def __call__(self, number, function, *args, **kwargs):
         function = self._functions[function] if isinstance(function, str) else function
-        key = (self._expression.code, number)
+        key = (self._expression.name, number)
         memory, rows = self._evaluator.memory, self._evaluator.table.size
         kind = stateful_class(function)
         if kind is not None:
@@ -197,8 +197,8 @@ class _Caller:
         if key in memory:
             return memory[key].kept
         value = function(*args, **kwargs)
-        if self._evaluator.learning and _is_number(value, rows):
-            memory[key] = Memory(np.asarray(value, dtype=np.float64) if np.ndim(value) else float(value))
+        if self._evaluator.learning and _reduced(value, rows):
+            memory[key] = Memory(value)
         return value
 
 
@@ -224,13 +224,11 @@ def _apply(kind, key, memory, args, kwargs):
     return memory[key].kept.transform(*args, **kwargs)
 
 
-def _is_number(value, rows):
-    """Whether a call reduced the data to numbers (a mean, quantiles), which new data must not change."""
-    if isinstance(value, (bool, str)):
-        return False
-    if isinstance(value, (int, float, np.number)):
-        return True
-    return isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and (value.ndim == 0 or len(value) != rows)
+def _reduced(value, rows):
+    """Whether a call reduced the data to a few numbers (a mean, quantiles), which new data must not change."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "fiuMm" and (value.ndim == 0 or len(value) != rows)
+    return isinstance(value, (int, float, np.number, np.datetime64)) and not isinstance(value, bool)
 
 
 def _length(value):

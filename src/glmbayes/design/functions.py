@@ -66,11 +66,11 @@ class Polynomial:
 
     def memorize_chunk(self, x, degree=1, raw=False):
         if np.ndim(x) != 1:
-            raise FormulaError("poly() takes one column; for several, write their polynomials as separate terms.")
+            raise FormulaError("it takes one column; for several, write their polynomials as separate terms.")
         if not isinstance(degree, (int, np.integer)) or degree < 1:
-            raise FormulaError(f"poly() needs a whole degree of at least 1; got {degree!r}.")
+            raise FormulaError(f"the degree must be a whole number of at least 1; got {degree!r}.")
         if not raw and np.unique(x).size <= degree:
-            raise FormulaError(f"poly(x, {degree}) needs more than {degree} distinct values of x.")
+            raise FormulaError(f"degree {degree} needs more than {degree} distinct values.")
         self.centre, self.ratio, self.norm = [], [0.0], []
         if raw:
             return
@@ -107,7 +107,7 @@ def factor(x, levels=None, ordered=None):
     column = canonical(x, "factor()")
     if not isinstance(column, Factor):
         if column.ndim != 1:
-            raise FormulaError("factor() takes one column.")
+            raise FormulaError("a factor takes one column.")
         values, codes = np.unique(column, return_inverse=True)
         codes = codes.astype(np.intp)
         if values.size and column.dtype.kind == "f" and np.isnan(values[-1]):
@@ -133,7 +133,7 @@ def relevel(x, ref):
     """The factor with `ref` as its first, the reference, level."""
     column = factor(x)
     if level_label(ref) not in column.labels:
-        raise FormulaError(f"relevel(): {level_label(ref)} is not a level; they are {', '.join(column.labels)}.")
+        raise FormulaError(f"{level_label(ref)!r} is not a level; they are {', '.join(column.labels)}.")
     first = column.labels.index(level_label(ref))
     order = [first, *(i for i in range(len(column.levels)) if i != first)]
     place = np.array([*np.argsort(order), -1])

@@ -39,11 +39,6 @@ def parse(formula, columns=(), reserved=()):
     FormulaError
         Pointing at the character that cannot be read.
     """
-    if not isinstance(formula, str):
-        raise FormulaError(
-            f"formula must be a string such as 'y ~ x + z'; got {type(formula).__name__}. "
-            "For arrays, use rlmb(n, y, x, prior)."
-        )
     return _parse(formula, *((columns, reserved) if "." in formula else ((), ())))
 
 
@@ -56,7 +51,7 @@ def parse_expression(text, columns=()):
 def _parse_expression(text, columns):
     if not text.strip():
         raise FormulaError("an empty string names no column.")
-    source = read_source(text, columns, (), FUNCTION_NAMES)
+    source = read_source(text, columns, (), FUNCTION_NAMES, formula=False)
     return read_expression(source, 0, len(source.code))
 
 

@@ -53,8 +53,11 @@ class Source:
         return pointed(message, self.text, self.origin[start], last)
 
 
-def read_source(text, columns, reserved, functions):
-    """Rewrite `text`; `.` is all `columns` but the `reserved`; dotted names may be columns or functions."""
+def read_source(text, columns, reserved, functions, formula=True):
+    """Rewrite `text`; `.` is all `columns` but the `reserved`; dotted names may be columns or functions.
+
+    Without `formula`, `~` and `|` are Python's and `.` has no meaning.
+    """
     text = re.sub(r"\s", " ", text)
     pieces, origin, names = [], [], {}
     depth, tilde, length = 0, -1, 0
@@ -88,6 +91,8 @@ def read_source(text, columns, reserved, functions):
             depth += (token in _OPEN) - (token in _CLOSE)
             if token == "^":
                 piece = "**"
+            elif not formula:
+                pass
             elif token == "~":
                 if tilde >= 0:
                     raise pointed("`~` may occur only once, between the response and the terms.", text, at)

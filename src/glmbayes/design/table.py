@@ -96,9 +96,9 @@ def as_table(data, argument="data"):
     if isinstance(data, Mapping):
         return Table(data, {str(key): key for key in data}, None)
     package = kind.__module__.partition(".")[0]
-    if hasattr(data, "columns") and package in ("pandas", "polars"):
-        if package == "polars" and hasattr(data, "collect"):
-            data = data.collect()  # a LazyFrame
+    if package == "polars" and hasattr(data, "collect"):
+        data = data.collect()  # a LazyFrame
+    if package in ("pandas", "polars") and hasattr(data, "columns"):
         keys = {str(key): key for key in data.columns}
         repeated = ()
         if len(keys) != len(data.columns):

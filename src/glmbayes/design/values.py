@@ -122,7 +122,7 @@ def undefined_note(expression, lost, evaluate):
     undefined = int((lost & present).sum())
     if not undefined:
         return []
-    return [f"{expression.name} is undefined (NaN) in {undefined} row{'s' * (undefined > 1)}, which count as missing"]
+    return [f"{expression.name} is undefined (NaN) in {undefined} row{'s' * (undefined > 1)}, counted as missing"]
 
 
 def summary(name, value, kept):
