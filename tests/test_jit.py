@@ -10,7 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from glmbayes.kernels.jit import jit
 
 JIT = Path(__file__).resolve().parents[1] / "src" / "glmbayes" / "kernels" / "jit.py"
 
@@ -141,6 +144,23 @@ def test_no_writable_cache_folder(library, obstacle):
     assert library.run(probe, **env) == ["False"] * 3
     assert library.run(TWICE, **env) == ["8", "0"]
     assert library.run(TWICE, **env) == ["8", "0"]
+
+
+@jit
+def third(x):
+    return x[2]
+
+
+@pytest.mark.every_mode
+def test_this_pass_has_the_mode_that_the_environment_asks_for():
+    plain = os.environ.get("NUMBA_DISABLE_JIT") == "1"
+    assert plain == (not hasattr(third, "py_func"))
+    short = np.arange(4.0)[:2]
+    if plain or os.environ.get("NUMBA_BOUNDSCHECK") == "1":
+        with pytest.raises(IndexError):
+            third(short)
+    else:
+        assert third(short) == 2.0
 
 
 def test_two_processes_at_once_on_an_empty_cache(library):
