@@ -51,7 +51,8 @@ def imports(tree):
 def declared():
     """The packages that pyproject.toml lets a user have: the dependencies and the arviz extra."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return {line.split(">")[0] for line in [*project["dependencies"], *project["optional-dependencies"]["arviz"]]}
+    lines = [*project["dependencies"], *project["optional-dependencies"]["arviz"]]
+    return {line.split(">")[0] for line in lines} | {"arviz_stats"}  # a part of ArviZ since its version 1
 
 
 def breaches(package):
