@@ -121,6 +121,8 @@ class Evaluator:
                 self.row_names.append(meaning)
             return self.table.column(meaning)
         if meaning in self._borrowed:
+            if meaning not in self.row_names:
+                self.row_names.append(meaning)
             return self._borrowed[meaning]
         if meaning in self.constants:
             return self.constants[meaning]

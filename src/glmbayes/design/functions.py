@@ -129,15 +129,23 @@ def ordered(x, levels=None):
     return factor(x, levels, ordered=True)
 
 
-def relevel(x, ref):
-    """The factor with `ref` as its first, the reference, level."""
-    column = factor(x)
-    if level_label(ref) not in column.labels:
-        raise FormulaError(f"{level_label(ref)!r} is not a level; they are {', '.join(column.labels)}.")
-    first = column.labels.index(level_label(ref))
-    order = [first, *(i for i in range(len(column.levels)) if i != first)]
-    place = np.array([*np.argsort(order), -1])
-    return Factor(place[column.codes], tuple(column.levels[i] for i in order), column.ordered)
+class Relevel:
+    """`relevel(x, ref)`: the factor with `ref` as its first, the reference, level."""
+
+    def memorize_chunk(self, x, ref):
+        labels = factor(x).labels
+        if level_label(ref) not in labels:
+            raise FormulaError(f"{level_label(ref)!r} is not a level; they are {', '.join(labels)}.")
+
+    def memorize_finish(self):
+        pass
+
+    def transform(self, x, ref):
+        column = factor(x)
+        first = [i for i, label in enumerate(column.labels) if label == level_label(ref)]  # new data may lack it
+        order = [*first, *(i for i in range(len(column.levels)) if i not in first)]
+        place = np.append(np.argsort(order), -1)
+        return Factor(place[column.codes], tuple(column.levels[i] for i in order), column.ordered)
 
 
 def C(x, contrast=None, levels=None):
@@ -161,9 +169,9 @@ _NUMERIC = {
     "sqrt": np.sqrt, "abs": np.abs, "sin": np.sin, "cos": np.cos, "tan": np.tan,
     "I": identity, "offset": identity, "as.numeric": identity, "cbind": cbind,
 }  # fmt: skip
-_STATEFUL = {"scale": Scale, "standardize": Standardize, "center": Center, "poly": Polynomial}
+_STATEFUL = {"scale": Scale, "standardize": Standardize, "center": Center, "poly": Polynomial, "relevel": Relevel}
 _FACTORS = {
-    "C": C, "factor": factor, "ordered": ordered, "relevel": relevel, "as.factor": factor, "as.ordered": ordered,
+    "C": C, "factor": factor, "ordered": ordered, "as.factor": factor, "as.ordered": ordered,
 }  # fmt: skip
 _PATSY = {
     "bs": "bs", "cr": "cr", "cc": "cc", "te": "te",

@@ -30,6 +30,11 @@ class Formula:
     intercept: bool
     offsets: tuple
 
+    @property
+    def factors(self):
+        """The distinct expressions of the terms, in order."""
+        return tuple(dict.fromkeys(expression for term in self.terms for expression in term))
+
 
 def parse(formula, columns=(), reserved=()):
     """Parse `formula`; `columns` are the names of the data, `.` is all of them without `reserved`.
