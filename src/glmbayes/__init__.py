@@ -33,6 +33,7 @@ _LATER = {
     "Prior_Setup": "glmbayes.prior_setup",
     "datasets": None,
     "kernels": None,
+    "lmb": "glmbayes.lmb",
     "priors": None,
 }
 
@@ -57,6 +58,7 @@ __all__ = [
     "dUniform",
     "datasets",
     "kernels",
+    "lmb",
     "priors",
     "rlmb",
     "rlmb_blocks",

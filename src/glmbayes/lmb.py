@@ -13,6 +13,7 @@ from glmbayes.fits.likelihood import GaussianLikelihood
 from glmbayes.fits.model import Fit
 from glmbayes.fits.several import SeveralFits
 from glmbayes.prior_setup import prior_setup_from_design
+from glmbayes.prior_setup.setup import resolve_weights_type
 from glmbayes.priors.base import Prior
 from glmbayes.random import generator
 from glmbayes.rlmb import Draws
@@ -115,7 +116,7 @@ def lmb(
 
 def _fit(design, pfamily, weights_type, n, rng, call, arguments):
     design.require_numeric_response()
-    weights_type = resolve_weights_type(design.weights, weights_type)
+    weights_type = resolve_weights_type(design.weights, weights_type) or "frequency"
     setup = None
     if not isinstance(pfamily, Prior):
         if pfamily is not None and not callable(pfamily):
@@ -159,20 +160,6 @@ def check_prior_length(prior, names):
             f"the prior has {known.shape[-1]} coefficient(s) but the model has {len(names)}, in this order: "
             f"{list(names)}."
         )
-
-
-def resolve_weights_type(weights, weights_type):
-    """The meaning of weights: as told, or counts when they are whole numbers."""
-    if weights_type is not None:
-        if weights_type not in ("frequency", "precision"):
-            raise InputError(f"weights_type must be 'frequency' or 'precision'; got {weights_type!r}.")
-        return weights_type
-    if weights is not None and not (weights == np.floor(weights)).all():
-        raise InputError(
-            "weights are not whole numbers: say what they mean. weights_type='frequency': a weight of 2.5 counts as "
-            "2.5 observations; weights_type='precision': an observation's variance is dispersion / weight (R's lm)."
-        )
-    return "frequency"
 
 
 def _refuse_unknown(unknown):
