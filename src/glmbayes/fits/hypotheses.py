@@ -63,7 +63,7 @@ def confint(fit, parm, level, hdi):
         limits = hdi_of(fit.draws.coefficients, level)
         labels = ["hdi lower", "hdi upper"]
     else:
-        mixture = fit.posterior.conditional(np.eye(len(fit.names)))
+        mixture = fit.conditional(np.eye(len(fit.names)))
         limits = np.column_stack([mixture.quantile(q) for q in tails])
         labels = [f"{100 * q:g} %" for q in tails]
     return pd.DataFrame(limits, index=list(fit.names), columns=labels).loc[chosen]
@@ -112,10 +112,9 @@ def hypothesis(fit, statement):
     left, relation, right = (p.strip() for p in parts)
     row, constant = parse_combination(fit.names, f"({left}) - ({right})")
     combination, zero = row[None, :], np.array([-constant])
-    posterior = fit.posterior.conditional(combination)
+    posterior = fit.conditional(combination)
     prior = fit.prior.conditional(combination)
-    mean = float((posterior.weight @ posterior.mean)[0])
-    sd = math.sqrt(float((posterior.weight @ (posterior.var + (posterior.mean - mean) ** 2))[0]))
+    mean, sd = (float(value[0]) for value in posterior.location())
     lower, upper = (float(posterior.quantile(q)[0]) + constant for q in (0.025, 0.975))
     if relation in ("=", "=="):
         if prior is None:
@@ -199,5 +198,5 @@ def directional_tail(fit, reference):
     distance = math.sqrt(max(float(shift @ direction), 0.0))
     if distance == 0.0:
         return DirectionalTail(0.0, 0.5, point)
-    tail = fit.posterior.conditional(direction[None, :]).cdf(np.array([direction @ point]))
+    tail = fit.conditional(direction[None, :]).cdf(np.array([direction @ point]))
     return DirectionalTail(distance, float(tail[0]), point)

@@ -37,9 +37,9 @@ def _row_scores(fit, side):
     frequency = fit.likelihood.weights_type == "frequency"
     count = w if frequency else (w > 0).astype(float)
     out = np.empty(n)
-    n_nodes = fit.posterior.conditional(d.X[:1]).weight.shape[0]
+    n_nodes = fit.conditional(d.X[:1]).weight.shape[0]
     for rows in observation_blocks(n, 4 * n_nodes):
-        mixture = fit.posterior.conditional(d.X[rows])
+        mixture = fit.conditional(d.X[rows])
         t = mixture.t[:, None]
         u = np.exp(t)
         spread = np.maximum(1.0 + side * u * w[rows] * mixture.var, 1e-300)

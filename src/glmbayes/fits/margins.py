@@ -16,9 +16,8 @@ def summarise(fit, combinations, constants, labels, level):
     level = scalar(level, "level", above=0.0)
     if not level < 1.0:
         raise InputError(f"level must be less than 1; got {level:g}.")
-    mixture = fit.posterior.conditional(np.ascontiguousarray(combinations, dtype=float))
-    mean = mixture.weight @ mixture.mean
-    sd = np.sqrt(mixture.weight @ (mixture.var + (mixture.mean - mean) ** 2))
+    mixture = fit.conditional(np.ascontiguousarray(combinations, dtype=float))
+    mean, sd = mixture.location()
     lower, upper = (mixture.quantile(q) + constants for q in (0.5 * (1.0 - level), 0.5 * (1.0 + level)))
     positive = 1.0 - mixture.cdf(-np.asarray(constants, dtype=float))
     values = {"mean": mean + constants, "sd": sd, "lower": lower, "upper": upper, "p_positive": positive}

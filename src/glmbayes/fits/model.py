@@ -86,6 +86,10 @@ class Fit:
         """Deterministic posterior moments (see `glmbayes.posteriors.moments.Moments`)."""
         return self.posterior.moments()
 
+    def conditional(self, combinations):
+        """Posterior distribution of linear combinations (k, p) of the coefficients (see `glmbayes.posteriors.mixture`)."""
+        return self.posterior.conditional(combinations)
+
     # -- coefficients ------------------------------------------------------------------------------------------
 
     @cached_property
@@ -197,8 +201,8 @@ class Fit:
             With the columns that the formula uses; missing values give NaN predictions.
         kind : {"mean", "link", "draws", "response", "interval"}
             "mean": expected response, posterior mean.  "link": posterior mean of the linear predictor.  "draws":
-            draws of the expected response (n_draws, m).  "response": draws of new observations (n_draws, m).  "interval": table
-            with mean, sd and intervals of the expected response and of new observations.
+            draws of the expected response (n_draws, m).  "response": draws of new observations (n_draws, m).
+            "interval": table with mean, sd and intervals of the expected response and of new observations.
         level : float
             Of the intervals.
         weights : (m,) array_like, optional

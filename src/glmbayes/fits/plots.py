@@ -41,7 +41,7 @@ def plot(fit, parm=None, ax=None):
         raise InputError(f"ax must hold one Axes per coefficient ({len(chosen)}); got {ax.size}.")
     for name, panel in zip(chosen, ax):
         row = np.eye(len(fit.names))[[fit.names.index(name)]]
-        posterior = fit.posterior.conditional(row)
+        posterior = fit.conditional(row)
         prior = fit.prior.conditional(row)
         low, high = (float(posterior.quantile(q)[0]) for q in (0.0005, 0.9995))
         x = np.linspace(low, high, _GRID)
@@ -62,7 +62,7 @@ def plot_coef(fit, parm=None, intercept=False, ax=None):
     if parm is None and not intercept and len(chosen) > 1:
         chosen = [name for name in chosen if name != "(Intercept)"]
     ax = _axes(ax, figsize=(6.0, 0.8 + 0.36 * len(chosen)), layout="constrained")
-    mixture = fit.posterior.conditional(np.eye(len(fit.names))[[fit.names.index(name) for name in chosen]])
+    mixture = fit.conditional(np.eye(len(fit.names))[[fit.names.index(name) for name in chosen]])
     outer_low, low, middle, high, outer_high = (mixture.quantile(q) for q in (0.025, 0.25, 0.5, 0.75, 0.975))
     y = np.arange(len(chosen))[::-1]
     ax.hlines(y, outer_low, outer_high, color=POSTERIOR, lw=1.2)

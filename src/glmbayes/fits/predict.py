@@ -77,16 +77,16 @@ def _intervals(fit, x, shift, weights, level, index, ok):
     variance_scale = np.broadcast_to(variance_scale, (m,))
     for piece in observation_blocks(good.size, 2048):
         at = good[piece]
-        mixture = fit.posterior.conditional(np.ascontiguousarray(x[at]))
+        mixture = fit.conditional(np.ascontiguousarray(x[at]))
         base = 0.0 if shift is None else shift[at]
-        mean = mixture.weight @ mixture.mean
+        mean, sd = mixture.location()
         new = Mixture(
             mixture.weight, mixture.t, mixture.mean, mixture.var + np.exp(-mixture.t)[:, None] * variance_scale[at]
         )
         columns[at, 0] = mean + base
-        columns[at, 1] = np.sqrt(mixture.weight @ (mixture.var + (mixture.mean - mean) ** 2))
+        columns[at, 1] = sd
         columns[at, 2], columns[at, 3] = (mixture.quantile(q) + base for q in tails)
-        columns[at, 4] = np.sqrt(mixture.weight @ (new.var + (new.mean - mean) ** 2))
+        columns[at, 4] = new.location()[1]
         columns[at, 5], columns[at, 6] = (new.quantile(q) + base for q in tails)
     names = ["mean", "sd", "lower", "upper", "new_sd", "new_lower", "new_upper"]
     return pd.DataFrame(columns, columns=names, index=index)

@@ -62,7 +62,7 @@ class Summary:
         fit = self.fit
         moments = fit.moments
         sd = np.sqrt(np.diag(moments.cov))
-        mixture = fit.posterior.conditional(np.eye(len(fit.names)))
+        mixture = fit.conditional(np.eye(len(fit.names)))
         tails = (0.5 * (1.0 - self.conf_level), 0.5 * (1.0 + self.conf_level))
         if self.hdi:
             limits = hdi_of(fit.draws.coefficients, self.conf_level).T

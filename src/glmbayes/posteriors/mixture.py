@@ -27,6 +27,11 @@ class Mixture(NamedTuple):
     mean: np.ndarray
     var: np.ndarray
 
+    def location(self):
+        """Means and standard deviations (k,)."""
+        mean = self.weight @ self.mean
+        return mean, np.sqrt(self.weight @ (self.var + (self.mean - mean) ** 2))
+
     def cdf(self, values):
         """P(combination_i <= values_i) for values (k,)."""
         sd = np.sqrt(self.var)
