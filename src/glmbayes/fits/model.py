@@ -87,7 +87,7 @@ class Fit:
         return self.posterior.moments()
 
     def conditional(self, combinations):
-        """Posterior distribution of linear combinations (k, p) of the coefficients (see `glmbayes.posteriors.mixture`)."""
+        """Posterior of linear combinations (k, p) of the coefficients; see `glmbayes.posteriors.mixture`."""
         return self.posterior.conditional(combinations)
 
     # -- coefficients ------------------------------------------------------------------------------------------
