@@ -62,9 +62,24 @@ class Family:
         """Draw a response for every mean."""
         raise NotImplementedError
 
-    def log_constant(self, y, weights, dispersion=1.0):
-        """Sum over rows of the part of the log-likelihood that does not depend on the linear predictor."""
+    def log_term(self, y, eta):
+        """What a row of weight 1 and dispersion 1 adds to the log-likelihood, but for `log_base`; arrays broadcast."""
         raise NotImplementedError
+
+    def log_base(self, y, weights, dispersion=1.0):
+        """The part of each row's log-likelihood that does not depend on the linear predictor."""
+        raise NotImplementedError
+
+    def log_constant(self, y, weights, dispersion=1.0):
+        """Sum of `log_base` over rows."""
+        return float(np.sum(self.log_base(y, weights, dispersion)))
+
+    def log_lik(self, y, eta, dispersion=1.0, weights=1.0):
+        """Log-likelihood of each row (arrays broadcast); rows of weight 0 count 0."""
+        used = np.asarray(weights) > 0
+        safe = np.where(used, weights, 1.0)
+        value = safe / dispersion * self.log_term(y, eta) + self.log_base(y, safe, dispersion)
+        return np.where(used, value, 0.0)
 
     def __str__(self):
         return f"{self.name}({self.link})"

@@ -15,6 +15,17 @@ from glmbayes.families.binomial_probit import BinomialProbit
 _ROOT_2PI = np.sqrt(2.0 * np.pi)
 
 
+def _log1mexp(x):
+    """log(1 - exp(-x)) for x > 0, accurate at both ends."""
+    with np.errstate(divide="ignore"):
+        return np.where(x < 0.7, np.log(-np.expm1(-x)), np.log1p(-np.exp(-x)))
+
+
+def _times(weight, log_probability):
+    """weight * log_probability, 0 where the weight is 0."""
+    return np.where(weight == 0.0, 0.0, weight * np.where(weight == 0.0, 0.0, log_probability))
+
+
 @dataclass(frozen=True)
 class _Link:
     """A link: mean to linear predictor, back, and the derivative of the way back."""
@@ -23,6 +34,7 @@ class _Link:
     linkfun: object
     linkinv: object
     mu_eta: object
+    log_probabilities: object  # of success and of failure
     self_concordant: bool
 
 
@@ -32,6 +44,7 @@ _LINKS = {
         special.logit,
         special.expit,
         lambda eta: special.expit(eta) * special.expit(-eta),
+        lambda eta: (-np.logaddexp(0.0, -eta), -np.logaddexp(0.0, eta)),
         True,
     ),
     "probit": _Link(
@@ -39,6 +52,7 @@ _LINKS = {
         special.ndtri,
         special.ndtr,
         lambda eta: np.exp(-0.5 * np.square(eta)) / _ROOT_2PI,
+        lambda eta: (special.log_ndtr(eta), special.log_ndtr(-eta)),
         False,
     ),
     "cloglog": _Link(
@@ -46,6 +60,7 @@ _LINKS = {
         lambda mu: np.log(-np.log1p(-np.asarray(mu))),
         lambda eta: -np.expm1(-np.exp(eta)),
         lambda eta: np.exp(eta - np.exp(eta)),
+        lambda eta: (_log1mexp(np.exp(eta)), -np.exp(eta)),
         False,
     ),
 }
@@ -93,10 +108,15 @@ class Binomial(Family):
             raise InputError("weights must be whole numbers of trials to draw binomial responses")
         return rng.binomial(trials.astype(np.int64), mu) / trials
 
-    def log_constant(self, y, weights, dispersion=1.0):
+    def log_term(self, y, eta):
+        log_success, log_failure = _LINKS[self.link].log_probabilities(eta)
+        y = np.asarray(y, dtype=float)
+        return _times(y, log_success) + _times(1.0 - y, log_failure)
+
+    def log_base(self, y, weights, dispersion=1.0):
         y = np.asarray(y, dtype=float)
         a, b = weights * y + 1.0, weights * (1.0 - y) + 1.0
-        return float(np.sum(special.gammaln(a + b - 1.0) - special.gammaln(a) - special.gammaln(b)))
+        return special.gammaln(a + b - 1.0) - special.gammaln(a) - special.gammaln(b)
 
 
 def binomial(link="logit"):

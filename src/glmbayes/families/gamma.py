@@ -113,9 +113,12 @@ class Gamma_(Family):
         shape = weights / dispersion
         return rng.gamma(shape, mu / shape)
 
-    def log_constant(self, y, weights, dispersion=1.0):
+    def log_term(self, y, eta):
+        return -(y * np.exp(-eta) + eta)
+
+    def log_base(self, y, weights, dispersion=1.0):
         shape = np.broadcast_to(weights / dispersion, np.shape(y))
-        return float(np.sum(shape * np.log(shape) + (shape - 1.0) * np.log(y) - special.gammaln(shape)))
+        return shape * np.log(shape) + (shape - 1.0) * np.log(y) - special.gammaln(shape)
 
 
 def gamma(link="log"):

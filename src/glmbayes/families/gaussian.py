@@ -99,9 +99,12 @@ class Gaussian(Family):
         """Rows of weight w have variance dispersion / w."""
         return rng.normal(mu, np.sqrt(dispersion / weights))
 
-    def log_constant(self, y, weights, dispersion=1.0):
+    def log_term(self, y, eta):
+        return -0.5 * (y - eta) ** 2
+
+    def log_base(self, y, weights, dispersion=1.0):
         """Frequency weights: w repeats of the row, each of variance `dispersion`."""
-        return -0.5 * math.log(2.0 * math.pi * dispersion) * float(np.sum(np.broadcast_to(weights, np.shape(y))))
+        return -0.5 * np.log(2.0 * math.pi * dispersion) * np.broadcast_to(weights, np.shape(y))
 
 
 def gaussian(link="identity"):

@@ -110,8 +110,11 @@ class Poisson(Family):
     def random(self, rng, mu, weights=1.0, dispersion=1.0):
         return rng.poisson(mu).astype(float)
 
-    def log_constant(self, y, weights, dispersion=1.0):
-        return -float(np.sum(weights * special.gammaln(y + 1.0)))
+    def log_term(self, y, eta):
+        return y * eta - np.exp(eta)
+
+    def log_base(self, y, weights, dispersion=1.0):
+        return -weights * special.gammaln(y + 1.0)
 
 
 def poisson(link="log"):
