@@ -22,6 +22,8 @@ class Family:
         Log-likelihood divided by a known dispersion; there is no sampling distribution and no evidence.
     self_concordant : bool
         |omega'| <= omega along the linear predictor.
+    scales_with_weights : bool
+        Whether the weight divides the variance of the response (trials, or observations averaged).
     has_dispersion : bool
         Whether the distribution has a dispersion parameter that must be known to draw coefficients.
     """
@@ -31,6 +33,7 @@ class Family:
     quasi: bool = False
 
     kernel: ClassVar[tuple] = ()
+    scales_with_weights: ClassVar[bool] = False  # variance of a response is variance(mu) * dispersion / weight
     self_concordant: ClassVar[bool] = False
     has_dispersion: ClassVar[bool] = False
 
@@ -60,6 +63,10 @@ class Family:
 
     def random(self, rng, mu, weights=1.0, dispersion=1.0):
         """Draw a response for every mean."""
+        raise NotImplementedError
+
+    def cdf_limits(self, y, mu, weights=1.0, dispersion=1.0):
+        """P(Y < y) and P(Y <= y) of each row; equal for a continuous response."""
         raise NotImplementedError
 
     def log_term(self, y, eta):

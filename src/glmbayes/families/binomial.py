@@ -71,6 +71,7 @@ class Binomial(Family):
     """Binomial family; see `binomial`."""
 
     LINKS: ClassVar[tuple] = tuple(_LINKS)
+    scales_with_weights: ClassVar[bool] = True
 
     @property
     def kernel(self):
@@ -107,6 +108,18 @@ class Binomial(Family):
         if np.any(trials != weights):
             raise InputError("weights must be whole numbers of trials to draw binomial responses")
         return rng.binomial(trials.astype(np.int64), mu) / trials
+
+    def cdf_limits(self, y, mu, weights=1.0, dispersion=1.0):
+        trials = np.broadcast_to(weights, np.shape(y))
+        successes = np.floor(trials * y + 1e-9)
+        # the regularised incomplete beta function, which trials need not be whole for
+        high = np.where(
+            successes >= trials, 1.0, special.betainc(np.maximum(trials - successes, 1e-300), successes + 1.0, 1.0 - mu)
+        )
+        low = np.where(
+            successes <= 0.0, 0.0, special.betainc(trials - successes + 1.0, np.maximum(successes, 1e-300), 1.0 - mu)
+        )
+        return low, high
 
     def log_term(self, y, eta):
         log_success, log_failure = _LINKS[self.link].log_probabilities(eta)

@@ -89,6 +89,7 @@ class Gamma_(Family):
     kernel = GammaLog()
     self_concordant = True
     has_dispersion = True
+    scales_with_weights = True
 
     def linkfun(self, mu):
         return np.log(mu)
@@ -112,6 +113,11 @@ class Gamma_(Family):
     def random(self, rng, mu, weights=1.0, dispersion=1.0):
         shape = weights / dispersion
         return rng.gamma(shape, mu / shape)
+
+    def cdf_limits(self, y, mu, weights=1.0, dispersion=1.0):
+        shape = weights / dispersion
+        both = special.gammainc(shape, shape * y / mu)
+        return both, both
 
     def log_term(self, y, eta):
         return -(y * np.exp(-eta) + eta)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 from glmbayes.families.base import Family, require_link
 from glmbayes.kernels import family_terms as terms
@@ -98,6 +99,10 @@ class Gaussian(Family):
     def random(self, rng, mu, weights=1.0, dispersion=1.0):
         """Rows of weight w have variance dispersion / w."""
         return rng.normal(mu, np.sqrt(dispersion / weights))
+
+    def cdf_limits(self, y, mu, weights=1.0, dispersion=1.0):
+        both = special.ndtr((y - mu) / np.sqrt(dispersion))
+        return both, both
 
     def log_term(self, y, eta):
         return -0.5 * (y - eta) ** 2

@@ -110,6 +110,11 @@ class Poisson(Family):
     def random(self, rng, mu, weights=1.0, dispersion=1.0):
         return rng.poisson(mu).astype(float)
 
+    def cdf_limits(self, y, mu, weights=1.0, dispersion=1.0):
+        count = np.floor(y)
+        low = np.where(count < 1.0, 0.0, special.gammaincc(np.maximum(count, 1e-300), mu))
+        return low, special.gammaincc(count + 1.0, mu)
+
     def log_term(self, y, eta):
         return y * eta - np.exp(eta)
 

@@ -9,7 +9,6 @@ from scipy.special import chdtrc, ndtr
 
 from glmbayes.checks import scalar
 from glmbayes.errors import InputError
-from glmbayes.fits.reference import maximum_likelihood, null_mode
 
 
 class Hypothesis(NamedTuple):
@@ -145,7 +144,7 @@ def prior_check(fit):
     """
     import pandas as pd
 
-    estimate, cov, _ = maximum_likelihood(fit)
+    estimate, cov, _ = fit.maximum_likelihood()
     phi = fit.moments.dispersion_mean
     mu, Sigma = fit.prior.location_scale(phi)
     V = cov * phi
@@ -188,7 +187,7 @@ def directional_tail(fit, reference):
     if isinstance(reference, str):
         if reference not in ("prior", "null"):
             raise InputError(f"reference_point must be 'prior', 'null' or a vector; got {reference!r}.")
-        point = null_mode(fit) if reference == "null" else fit.prior.location_scale(1.0)[0]
+        point = fit.null_mode() if reference == "null" else fit.prior.location_scale(1.0)[0]
     else:
         point = np.asarray(reference, dtype=float)
         if point.shape != moments.mean.shape:

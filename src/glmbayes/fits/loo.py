@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from glmbayes.errors import MissingDependencyError
-from glmbayes.fits.blocks import observation_blocks
+from glmbayes.fits.blocks import linear_predictor, observation_blocks
 from glmbayes.fits.criteria import LOO, pointwise_log_mean, score
 from glmbayes.posteriors.moments import LOG_2PI
 
@@ -82,3 +82,39 @@ def _assemble(fit, pointwise, method, k):
     log_mean, _ = pointwise_log_mean(fit) if method == "psis" else (log_predictive(fit), None)
     p_loo = float(log_mean[fit.used_rows].sum() - elpd)
     return LOO(elpd, se, p_loo, -2.0 * elpd, pointwise, method, k)
+
+
+_TAIL = 0.7  # Pareto k above which importance weights are not to be trusted (Vehtari et al. 2024)
+
+
+def glm_loo(fit, method):
+    """Leave-one-out for a GLM: PSIS, with refits by the exact sampler where asked for or where PSIS fails."""
+    if method == "psis":
+        return psis_loo(fit)
+    n = fit.design.X.shape[0]
+    if method == "exact":
+        k, pointwise, refit = None, np.empty(n), np.nonzero(fit.used_rows)[0]
+    else:
+        smoothed = psis_loo(fit)
+        k, pointwise = smoothed.pareto_k, smoothed.pointwise.copy()
+        refit = np.nonzero((k > _TAIL) & fit.used_rows)[0]
+    if method == "exact":
+        pointwise[~fit.used_rows] = 0.0
+    for i in refit:
+        pointwise[i] = _refit_without(fit, int(i))
+    elpd, se = score(pointwise, fit.used_rows)
+    p_loo = float(pointwise_log_mean(fit)[0][fit.used_rows].sum() - elpd)
+    return LOO(elpd, se, p_loo, -2.0 * elpd, pointwise, "exact" if method == "exact" else "psis+refit", k)
+
+
+def _refit_without(fit, i):
+    """log p(y_i | the other rows), from draws given the other rows."""
+    d = fit.design
+    weights = np.ones(d.X.shape[0]) if d.weights is None else d.weights.copy()
+    weights[i] = 0.0
+    draws = fit.posterior.reweighted(d, weights).draw(fit.n_draws, i)
+    row = slice(i, i + 1)
+    eta = linear_predictor(draws[0], d.X, d.offset, row)
+    w = None if d.weights is None else d.weights[row]
+    values = fit.likelihood.log_lik(d.y[row], eta, draws[1][:, None], w)[:, 0]
+    return float(logsumexp(values) - np.log(fit.n_draws))

@@ -249,6 +249,18 @@ class Fit:
         """(n_draws, n) log-likelihood of each observation at each draw."""
         return self.log_lik_rows(slice(None))
 
+    def maximum_likelihood(self):
+        """Estimate (p,), dispersion-free covariance (p, p) and dispersion; NaN where the data do not identify them."""
+        return reference.maximum_likelihood(self)
+
+    def null_mode(self):
+        """(p,) the intercept of the intercept-only model, and zeros."""
+        return reference.null_mode(self)
+
+    def restricted(self, columns):
+        """The fit with only `columns` of the design, the prior being what it says about those (see `anova`)."""
+        return reference.restrict(self, columns)
+
     def expected_deviance(self):
         """Posterior expectation of -2 log-likelihood, without Monte Carlo error."""
         return reference.expected_deviance(self)

@@ -77,7 +77,7 @@ def sequential(fit):
     for term in fit.design.terms:
         added = list(range(*term.columns.indices(len(fit.names))))
         columns += added
-        step = restrict(fit, columns)
+        step = fit.restricted(columns)
         try:
             evidence = step.log_marginal_likelihood()
         except InputError:

@@ -10,7 +10,6 @@ import numpy as np
 from glmbayes.errors import InputError
 from glmbayes.fits.criteria import dic
 from glmbayes.fits.hypotheses import directional_tail, hdi_of
-from glmbayes.fits.reference import maximum_likelihood, null_mode
 
 PERCENTILES = (1.0, 2.5, 5.0, 50.0, 95.0, 97.5, 99.0)
 
@@ -43,10 +42,10 @@ class Summary:
         import pandas as pd
 
         fit = self.fit
-        estimate, cov, dispersion = maximum_likelihood(fit)
+        estimate, cov, dispersion = fit.maximum_likelihood()
         mu, Sigma = fit.prior.location_scale(fit.moments.dispersion_mean)
         columns = {
-            "null mode": null_mode(fit),
+            "null mode": fit.null_mode(),
             "prior mean": mu,
             "prior sd": np.sqrt(np.diag(Sigma)),
             "ML estimate": estimate,
@@ -76,7 +75,7 @@ class Summary:
             "MC error": sd / math.sqrt(fit.n_draws),
             "lower": limits[0],
             "upper": limits[1],
-            "tail(null)": _far_side(mixture, null_mode(fit)),
+            "tail(null)": _far_side(mixture, fit.null_mode()),
             "tail(prior)": _far_side(mixture, prior_mean),
         }
         return pd.DataFrame(columns, index=list(fit.names))

@@ -1,0 +1,148 @@
+"""The fitted generalised linear model: what differs from a Gaussian fit."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.special import ndtri
+
+from glmbayes.checks import option
+from glmbayes.fits import effects, loo
+from glmbayes.fits.blocks import linear_predictor, observation_blocks
+from glmbayes.fits.empirical import Empirical
+from glmbayes.fits.model import Fit
+from glmbayes.posteriors.moments import Moments
+from glmbayes.prior_setup.ml import fit_ml
+from glmbayes.random import generator
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GLMFit(Fit):
+    """A fitted Bayesian GLM: everything a Gaussian fit has, with summaries from the iid draws.
+
+    Posterior means, tails and intervals come from the draws, with Monte Carlo error sd / sqrt(n).
+    """
+
+    @property
+    def family(self):
+        """The response family with its link."""
+        return self.likelihood.distribution
+
+    @cached_property
+    def moments(self):
+        """Means and covariance of the draws; the dispersion is the known one."""
+        b = self.draws.coefficients
+        cov = np.atleast_2d(np.cov(b.T)) if b.shape[0] > 1 else np.full((b.shape[1],) * 2, np.nan)
+        return Moments(b.mean(axis=0), cov, float(self.draws.dispersion.mean()), float(self.draws.dispersion.std()))
+
+    def conditional(self, combinations):
+        """Posterior of linear combinations (k, p) of the coefficients, from the draws."""
+        return Empirical(self.draws.coefficients @ np.asarray(combinations).T)
+
+    @cached_property
+    def ml(self):
+        """The maximum-likelihood fit; raises InputError when it does not exist (separation, aliased columns)."""
+        return fit_ml(self.design, self.family)
+
+    def maximum_likelihood(self):
+        """Estimate (p,), dispersion-free covariance (p, p) and dispersion; NaN where the estimate does not exist."""
+        return effects.maximum_likelihood(self)
+
+    def null_mode(self):
+        """(p,) the intercept of the intercept-only model, and zeros."""
+        return effects.null_mode(self)
+
+    def expected_deviance(self):
+        """Mean over the draws of -2 log-likelihood."""
+        n = self.design.X.shape[0]
+        total = 0.0
+        for rows in observation_blocks(n, self.n_draws):
+            total -= 2.0 * self.log_lik_rows(rows).sum(axis=1)
+        return float(np.mean(total))
+
+    def log_marginal_likelihood(self, with_error=False, rng=0):
+        """Logarithm of p(y) from the envelope's mass and its acceptance rate.
+
+        Parameters
+        ----------
+        with_error : bool
+            Return (value, standard error) instead of the value.
+        rng : None, int or numpy.random.Generator
+            For the acceptance rate; the same int gives the same answer.
+        """
+        value, error = self.posterior.log_evidence(rng)
+        return (value, error) if with_error else value
+
+    def loo(self, method="auto"):
+        """Leave-one-out log score: "psis" from the draws, "exact" by a refit per observation.
+
+        "auto" is PSIS with a refit, by the same exact sampler, of the observations whose Pareto k exceeds 0.7.
+        """
+        option(method, "method", ("auto", "psis", "exact"))
+        return loo.glm_loo(self, method)
+
+    def residuals(self, kind="deviance", rng=0):
+        """(n,) residuals at the posterior mean.
+
+        `kind`: "deviance", "pearson", "response" or "quantile" (randomised for counts, Dunn & Smyth 1996; standard
+        normal under the model).
+        """
+        option(kind, "kind", ("deviance", "pearson", "response", "quantile"))
+        d = self.design
+        mu = self.fitted()
+        weights = 1.0 if d.weights is None else d.weights
+        if kind == "response":
+            return d.y - mu
+        if kind == "pearson":
+            return (d.y - mu) * np.sqrt(weights / (self.family.variance(mu) * self.moments.dispersion_mean))
+        if kind == "deviance":
+            return np.sign(d.y - mu) * np.sqrt(np.maximum(self.family.deviance(d.y, mu, weights), 0.0))
+        low, high = self.family.cdf_limits(d.y, mu, weights, self.moments.dispersion_mean)
+        u = low + (high - low) * generator(rng).random(mu.shape)
+        return ndtri(np.clip(u, 1e-300, 1.0 - 1e-16))
+
+    def bayes_r2(self):
+        """(n_draws,) draws of Bayesian R-squared: variance of the fit over it plus the mean response variance."""
+        d = self.design
+        n = d.X.shape[0]
+        weights = np.ones(n) if d.weights is None else d.weights
+        total = square = noise = 0.0
+        centre = float(self.fitted().mean())
+        for rows in observation_blocks(n, self.n_draws):
+            mu = self.likelihood.mean(linear_predictor(self.draws.coefficients, d.X, d.offset, rows))
+            total = total + (mu - centre).sum(axis=1)
+            square = square + ((mu - centre) ** 2).sum(axis=1)
+            w = np.where(weights[rows] > 0, weights[rows], 1.0) if self.family.scales_with_weights else 1.0
+            noise = noise + (self.family.variance(mu) / w).sum(axis=1)
+        explained = (square - total**2 / n) / max(n - 1, 1)
+        return explained / (explained + self.draws.dispersion * noise / n)
+
+    def marginal_effects(self, at=None, columns=None, level=0.95, data=None):
+        """Effects on the response scale, averaged over the rows of the fit or at given values.
+
+        Parameters
+        ----------
+        at : dict, optional
+            Values of columns; the other columns stay as they are in each row.
+        columns : list of str, optional
+            Which columns of the data; all by default.
+        level : float
+            Of the intervals.
+        data : data frame, optional
+            The data of the fit, when it no longer holds them (after unpickling).
+
+        Returns
+        -------
+        pandas.DataFrame
+            For a numeric column the average derivative of the expected response, for a factor or boolean the average
+            change from its first level to each other: mean, sd, interval, P(> 0).
+        """
+        return effects.marginal_effects(self, at, columns, level, data)
+
+    def sampler_report(self):
+        """What was chosen, predicted and observed: candidates per draw, time per draw, set-up time."""
+        return self.posterior.report(self)
+
+    def restricted(self, columns):
+        """The fit with only `columns` of the design (see `anova`)."""
+        return effects.restrict(self, columns)

@@ -1,0 +1,137 @@
+"""glmb: a formula and a family in, a fitted Bayesian generalised linear model out."""
+
+import sys
+from dataclasses import replace
+
+from glmbayes import families
+from glmbayes.calls import call_text, check_prior_length, chosen_prior, design_of, refuse_prior_as_data, refuse_unknown
+from glmbayes.checks import count, option
+from glmbayes.errors import InputError
+from glmbayes.fits.glm import GLMFit
+from glmbayes.fits.glm_posterior import ExactGLM
+from glmbayes.fits.likelihood import FamilyLikelihood
+from glmbayes.glm_response import glm_response
+from glmbayes.lmb import lmb
+from glmbayes.prior_setup import prior_setup_from_design
+from glmbayes.priors import dNormal
+from glmbayes.random import generator
+from glmbayes.rlmb import Draws
+
+SAMPLERS = ("auto", "grid", "radial", "tall", "mcmc")
+
+
+def glmb(
+    formula=None,
+    data=None,
+    family="gaussian",
+    pfamily=None,
+    *,
+    n=1000,
+    weights=None,
+    offset=None,
+    subset=None,
+    na_action="drop",
+    sampler="auto",
+    progress=None,
+    y=None,
+    X=None,
+    names=None,
+    rng=None,
+    env=None,
+    **unknown,
+):
+    """Fit a Bayesian generalised linear model: exact iid posterior draws for any practical number of coefficients.
+
+    Parameters
+    ----------
+    formula : str
+        As in R: "cbind(successes, failures) ~ x", "counts ~ outcome + treatment + offset(log(exposure))".
+    data : data frame, dict of columns or None
+    family : str or family
+        "binomial" (logit), "poisson" (log), "Gamma" (log), "gaussian" (identity, the same as `lmb`), "quasibinomial",
+        "quasipoisson", or an object such as ``binomial(link="probit")``.
+    pfamily : dNormal, or a function of the PriorSetup that returns one, optional
+        Default: dNormal(mu, Sigma) of `Prior_Setup`, with its dispersion for the Gamma family.
+    n : int
+        Number of draws.
+    weights : array_like or column name, optional
+        Multiply log-likelihood terms; for proportions the numbers of trials.
+    offset, subset, na_action, y, X, names
+        As in `lmb`.
+    sampler : {"auto", "grid", "radial", "tall", "mcmc"}
+        "auto" takes the exact sampler predicted to be cheapest.  "mcmc" is never taken by itself: its draws are not iid.
+    progress : bool, optional
+        Show a progress bar; None shows one when drawing is predicted to take more than 2 s.
+    rng : None, int or numpy.random.Generator
+
+    Returns
+    -------
+    GLMFit
+
+    Raises
+    ------
+    FormulaError, InputError, ImproperPosteriorError
+    SamplerError
+        No exact sampler is reasonable; the message has the estimate and what would help.
+
+    Examples
+    --------
+    >>> from glmbayes import datasets, glmb
+    >>> fit = glmb("cbind(Menarche, Total - Menarche) ~ I(Age - 13)", datasets.load("menarche"), "binomial", rng=1)
+    >>> list(fit.names)
+    ['(Intercept)', 'I(Age - 13)']
+    """
+    if unknown:
+        refuse_unknown(glmb, unknown)
+    n = count(n)
+    rng = generator(rng)
+    refuse_prior_as_data(glmb, formula, data)
+    env = sys._getframe(1) if env is None else env
+    family = families.get(family)
+    option(sampler, "sampler", SAMPLERS)
+    if family.name == "gaussian":
+        return lmb(
+            formula, data, pfamily, n=n, weights=weights, offset=offset, subset=subset, na_action=na_action,
+            y=y, X=X, names=names, rng=rng, env=env,
+        )  # fmt: skip
+    arguments = {
+        "function": glmb, "formula": formula, "data": data, "family": family, "pfamily": pfamily, "weights": weights,
+        "offset": offset, "subset": subset, "na_action": na_action, "sampler": sampler, "progress": progress,
+        "y": y, "X": X, "names": names,
+    }  # fmt: skip
+    return fit_glm(design_of(arguments, env), family, pfamily, n, sampler, progress, rng, arguments)
+
+
+def fit_glm(design, family, pfamily, n, sampler, progress, rng, arguments):
+    """Fit a design."""
+    values, trials = glm_response(design, family)
+    setup_design = design
+    design = replace(design, y=values, weights=None if (trials == 1.0).all() else trials)
+    prior, setup = chosen_prior(pfamily, lambda: prior_setup_from_design(setup_design, family), "dNormal")
+    if not isinstance(prior, dNormal):
+        raise InputError(
+            f"glmb with family {family} takes a dNormal prior on the coefficients; got {type(prior).__name__}."
+        )
+    check_prior_length(prior, design.names)
+    prior = prior.aligned(design.names)
+    dispersion = 1.0
+    if family.has_dispersion or family.quasi:
+        if prior.dispersion is None:
+            raise InputError(
+                f"family {family} needs a dispersion: dNormal(mu, Sigma, dispersion=...); "
+                "Prior_Setup(...).dispersion is a default."
+            )
+        dispersion = prior.dispersion
+    posterior = ExactGLM.build(design, prior, family, dispersion, sampler, n, progress)
+    coefficients, phi, iters = posterior.draw(n, rng)
+    return GLMFit(
+        call=call_text(arguments, n),
+        design=design,
+        prior=prior,
+        setup=setup,
+        posterior=posterior,
+        likelihood=FamilyLikelihood(family),
+        rows=None,
+        draws=Draws(coefficients, phi, posterior.coef_mode, iters, prior),
+        arguments=arguments,
+    )
