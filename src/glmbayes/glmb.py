@@ -59,7 +59,7 @@ def glmb(
     offset, subset, na_action, y, X, names
         As in `lmb`.
     sampler : {"auto", "grid", "radial", "tall", "mcmc"}
-        "auto" takes the exact sampler predicted to be cheapest.  "mcmc" is never taken by itself: its draws are not iid.
+        "auto" takes the exact sampler predicted to be cheapest; never "mcmc", whose draws are not iid.
     progress : bool, optional
         Show a progress bar; None shows one when drawing is predicted to take more than 2 s.
     rng : None, int or numpy.random.Generator

@@ -112,13 +112,11 @@ class Binomial(Family):
     def cdf_limits(self, y, mu, weights=1.0, dispersion=1.0):
         trials = np.broadcast_to(weights, np.shape(y))
         successes = np.floor(trials * y + 1e-9)
-        # the regularised incomplete beta function, which trials need not be whole for
-        high = np.where(
-            successes >= trials, 1.0, special.betainc(np.maximum(trials - successes, 1e-300), successes + 1.0, 1.0 - mu)
-        )
-        low = np.where(
-            successes <= 0.0, 0.0, special.betainc(trials - successes + 1.0, np.maximum(successes, 1e-300), 1.0 - mu)
-        )
+        failures = trials - successes
+        # the regularised incomplete beta function: trials need not be whole
+        tail = special.betainc(np.maximum(failures, 1e-300), successes + 1.0, 1.0 - mu)
+        below = special.betainc(failures + 1.0, np.maximum(successes, 1e-300), 1.0 - mu)
+        low, high = np.where(successes <= 0.0, 0.0, below), np.where(failures <= 0.0, 1.0, tail)
         return low, high
 
     def log_term(self, y, eta):

@@ -1,4 +1,4 @@
-"""Linear combinations of the coefficients from draws: the same questions as `posteriors.mixture`, with Monte Carlo error."""
+"""Linear combinations of the coefficients from draws: what `posteriors.mixture` answers, with Monte Carlo error."""
 
 import numpy as np
 

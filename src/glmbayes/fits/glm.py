@@ -23,6 +23,8 @@ class GLMFit(Fit):
     Posterior means, tails and intervals come from the draws, with Monte Carlo error sd / sqrt(n).
     """
 
+    closed_form = False
+
     @property
     def family(self):
         """The response family with its link."""

@@ -1,4 +1,4 @@
-"""A GLM's posterior in the shape that a fitted model asks: draws, mode, evidence, and refits with other rows or columns."""
+"""A GLM's posterior as a fitted model asks for it: draws, mode, evidence, refits with other rows or columns."""
 
 import time
 from dataclasses import dataclass
@@ -93,7 +93,8 @@ class ExactGLM:
         observed = fit.draws.iters.mean()
         return (
             f"{self.core.report()}\n"
-            f"set-up {1e3 * self.setup_seconds:.3g} ms; observed {observed:.3g} candidates a draw over {fit.n_draws} draws"
+            f"set-up {1e3 * self.setup_seconds:.3g} ms; observed {observed:.3g} candidates a draw "
+            f"over {fit.n_draws} draws"
         )
 
 

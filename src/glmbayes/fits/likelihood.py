@@ -20,6 +20,12 @@ class GaussianLikelihood:
     family: str = "gaussian"
     link: str = "identity"
 
+    @property
+    def weights_meaning(self):
+        """What the weights are, in words."""
+        meaning = "counts of observations" if self.weights_type == "frequency" else "precisions (as in R's lm)"
+        return f"{meaning} (weights_type='{self.weights_type}')"
+
     def mean(self, eta):
         """Expected response at linear predictor `eta`."""
         return eta
@@ -59,6 +65,13 @@ class FamilyLikelihood:
 
     distribution: object
     weights_type: str = "frequency"
+
+    @property
+    def weights_meaning(self):
+        """What the weights are, in words."""
+        if self.distribution.name.endswith("binomial"):
+            return "numbers of trials"
+        return "multipliers of the log-likelihood terms"
 
     @property
     def family(self):

@@ -45,6 +45,8 @@ class Fit:
     draws: Draws
     arguments: dict
 
+    closed_form = True  # posterior summaries carry no Monte Carlo error
+
     def __getstate__(self):
         state = {key: value for key, value in self.__dict__.items() if key in self.__dataclass_fields__}
         state["arguments"] = {key: value for key, value in self.arguments.items() if key not in ("data", "env")}

@@ -8,6 +8,7 @@ from glmbayes.fits.blocks import linear_predictor, observation_blocks
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.random import generator
 
+INTERVAL_COLUMNS = ["mean", "sd", "lower", "upper", "new_sd", "new_lower", "new_upper"]
 KINDS = ("mean", "link", "draws", "response", "interval")
 
 
@@ -19,6 +20,10 @@ def predict(fit, newdata, kind, level, weights, offset, rng):
     ok = ~np.isnan(x).any(axis=1)
     if kind in ("draws", "response"):
         return _draws(fit, x, shift, w, kind, generator(rng))
+    if kind == "interval" and not fit.closed_form:
+        return _intervals_from_draws(fit, x, shift, w, scalar(level, "level", above=0.0), index, generator(rng))
+    if kind == "mean" and not fit.closed_form:
+        return _mean_from_draws(fit, x, shift)
     if kind == "interval":
         return _intervals(fit, x, shift, w, scalar(level, "level", above=0.0), index, ok)
     eta = x @ fit.moments.mean + (0.0 if shift is None else shift)
@@ -88,8 +93,36 @@ def _intervals(fit, x, shift, weights, level, index, ok):
         columns[at, 2], columns[at, 3] = (mixture.quantile(q) + base for q in tails)
         columns[at, 4] = new.location()[1]
         columns[at, 5], columns[at, 6] = (new.quantile(q) + base for q in tails)
-    names = ["mean", "sd", "lower", "upper", "new_sd", "new_lower", "new_upper"]
-    return pd.DataFrame(columns, columns=names, index=index)
+    return pd.DataFrame(columns, columns=INTERVAL_COLUMNS, index=index)
+
+
+def _mean_from_draws(fit, x, shift):
+    out = np.empty(x.shape[0])
+    for rows in observation_blocks(x.shape[0], fit.n_draws):
+        out[rows] = fit.likelihood.mean(linear_predictor(fit.draws.coefficients, x, shift, rows)).mean(axis=0)
+    return out
+
+
+def _intervals_from_draws(fit, x, shift, weights, level, index, rng):
+    """The table of `_intervals` from draws of the expected response and of new observations."""
+    import pandas as pd
+
+    if not level < 1.0:
+        raise InputError(f"level must be less than 1; got {level:g}.")
+    tails = (0.5 * (1.0 - level), 0.5 * (1.0 + level))
+    columns = np.empty((x.shape[0], 7))
+    for rows in observation_blocks(x.shape[0], fit.n_draws):
+        eta = linear_predictor(fit.draws.coefficients, x, shift, rows)
+        mean = fit.likelihood.mean(eta)
+        new = np.full(mean.shape, np.nan)
+        ok = ~np.isnan(mean).any(axis=0)
+        w = None if weights is None else weights[rows][ok]
+        new[:, ok] = fit.likelihood.sample(rng, eta[:, ok], fit.draws.dispersion[:, None], w)
+        columns[rows, 0], columns[rows, 1] = mean.mean(axis=0), mean.std(axis=0, ddof=1)
+        columns[rows, 2:4] = np.quantile(mean, tails, axis=0).T
+        columns[rows, 4] = new.std(axis=0, ddof=1)
+        columns[rows, 5:] = np.quantile(new, tails, axis=0).T
+    return pd.DataFrame(columns, columns=INTERVAL_COLUMNS, index=index)
 
 
 def simulate(fit, nsim, rng):

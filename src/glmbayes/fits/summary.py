@@ -146,7 +146,12 @@ class Summary:
         parts.append("Prior and maximum likelihood:\n" + _text(self.prior_table))
         posterior = self.table.rename(columns=self._interval_names())
         parts.append(
-            "Posterior (mean, sd and tails without Monte Carlo error; intervals from the draws):\n" + _text(posterior)
+            (
+                "Posterior (mean, sd and tails without Monte Carlo error; intervals from the draws):\n"
+                if self.fit.closed_form
+                else "Posterior (from the iid draws):\n"
+            )
+            + _text(posterior)
         )
         parts.append("Percentiles of the draws:\n" + _text(self.percentiles))
         parts.append("\n".join(_statistics_lines(s)))
@@ -180,7 +185,7 @@ def _far_side(mixture, values):
 
 def describe_prior(fit):
     """One or two lines on the prior and where it came from."""
-    lines = [f"{type(fit.prior).__name__}, {fit.prior._on_precision()}"]
+    lines = [", ".join(part for part in (type(fit.prior).__name__, fit.prior._on_precision()) if part)]
     if fit.setup is not None:
         settings = fit.setup.settings
         lines.append(
@@ -219,8 +224,7 @@ def _statistics_lines(s):
     lines = [
         f"Observations: {int(s['observations'])}   Draws: {int(s['draws'])} (iid, "
         f"{s['candidates per draw']:.3g} candidates per draw)",
-        f"Dispersion (residual variance): mean {show('dispersion mean')}, sd {show('dispersion sd')};  "
-        f"residual sd: median {show('residual sd (median)')}",
+        _dispersion_line(s, show),
         f"Expected deviance: {show('expected deviance')}   pD: {show('pD')}   DIC: {show('DIC')}",
         f"Log marginal likelihood: {show('log marginal likelihood')}",
         f"Bayesian R-squared: {show('Bayesian R2')} (sd {show('Bayesian R2 sd')})",
@@ -231,6 +235,15 @@ def _statistics_lines(s):
             f"{show('directional tail (null)')}"
         )
     return lines
+
+
+def _dispersion_line(s, show):
+    if s["dispersion sd"] == 0.0:
+        return f"Dispersion: {show('dispersion mean')} (known)"
+    return (
+        f"Dispersion (residual variance): mean {show('dispersion mean')}, sd {show('dispersion sd')};  "
+        f"residual sd: median {show('residual sd (median)')}"
+    )
 
 
 def _number(value):

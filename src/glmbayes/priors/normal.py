@@ -61,7 +61,7 @@ class dNormal(Prior):
         return {"mu": self.mu, "Sigma": self.Sigma, "dispersion": self.dispersion}
 
     def _on_precision(self):
-        return "dispersion unknown here" if self.dispersion is None else f"dispersion = {self.dispersion} (known)"
+        return "" if self.dispersion is None else f"dispersion = {self.dispersion} (known)"
 
     def build(self, rows, coefficient):
         if self.dispersion is None:
