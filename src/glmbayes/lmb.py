@@ -8,7 +8,8 @@ import numpy as np
 
 from glmbayes.checks import count
 from glmbayes.design import array_design, build_design
-from glmbayes.errors import InputError
+from glmbayes.design.aliasing import aliased_columns
+from glmbayes.errors import ImproperPosteriorError, InputError
 from glmbayes.fits.likelihood import GaussianLikelihood
 from glmbayes.fits.model import Fit
 from glmbayes.fits.several import SeveralFits
@@ -98,9 +99,13 @@ def lmb(
         "y": y, "X": X, "names": names,
     }  # fmt: skip
     if formula is None:
-        design = array_design(y, X, names, weights, offset)
-    elif y is not None or X is not None:
-        raise InputError("give a formula, or y= and X=, not both.")
+        if y is None or X is None:
+            raise InputError("give a formula, or both y= and X=.")
+        if data is not None or subset is not None:
+            raise InputError("data and subset go with a formula; with y= and X= pass the rows that you want.")
+        design = array_design(y, X, names=names, weights=weights, offset=offset, na_action=na_action)
+    elif y is not None or X is not None or names is not None:
+        raise InputError("give a formula, or y= and X= (with names=), not both.")
     else:
         design = build_design(
             formula, data, weights=weights, offset=offset, subset=subset, na_action=na_action, env=env
@@ -119,8 +124,12 @@ def _fit(design, pfamily, weights_type, n, rng, call, arguments):
     weights_type = resolve_weights_type(design.weights, weights_type) or "frequency"
     setup = None
     if not isinstance(pfamily, Prior):
-        if pfamily is not None and not callable(pfamily):
-            raise InputError(f"pfamily must be a prior or a function of a PriorSetup; got {type(pfamily).__name__}.")
+        if pfamily is not None and (not callable(pfamily) or isinstance(pfamily, type)):
+            got = f"the class {pfamily.__name__}" if isinstance(pfamily, type) else repr(pfamily)
+            raise InputError(
+                f"pfamily must be a prior such as dNormal(mu, Sigma, dispersion), or a function of the PriorSetup that "
+                f"returns one, such as lambda ps: ps.prior('dNormal_Gamma'); got {got}."
+            )
         setup = prior_setup_from_design(design, weights_type=weights_type)
         pfamily = setup.prior("dIndependent_Normal_Gamma") if pfamily is None else pfamily(setup)
         if not isinstance(pfamily, Prior):
@@ -136,6 +145,7 @@ def _fit(design, pfamily, weights_type, n, rng, call, arguments):
         EMPTY if design.weights is None else design.weights,
         weights_type,
     )
+    refuse_aliased_flat(prior, rows, design.names)
     posterior = prior.build(rows, prior.coefficient_for(design.names, len(design.names)))
     coefficients, dispersion, iters = posterior.draw(n, rng)
     draws = Draws(coefficients, dispersion, posterior.coef_mode, iters, prior)
@@ -159,6 +169,19 @@ def check_prior_length(prior, names):
         raise InputError(
             f"the prior has {known.shape[-1]} coefficient(s) but the model has {len(names)}, in this order: "
             f"{list(names)}."
+        )
+
+
+def refuse_aliased_flat(prior, rows, names):
+    """Raise, naming the columns, when flat coefficients (infinite prior variances) are not identified by the data."""
+    if prior.coefficient is None or not prior.coefficient.flat:
+        return
+    flat = np.flatnonzero(np.isinf(np.diag(prior.Sigma)))
+    found = [names[flat[j]] for j in aliased_columns(rows.triangle[:, flat])]
+    if found:
+        raise ImproperPosteriorError(
+            f"the posterior is improper: {', '.join(found)} cannot be told apart from earlier columns by these "
+            "data, and infinite prior variances do not help. Leave such terms out or give them finite prior variances."
         )
 
 
