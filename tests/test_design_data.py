@@ -162,6 +162,22 @@ def test_ordered_and_numeric_categories():
     assert build_design("y ~ factor(x)", halves).names == ("(Intercept)", "factor(x)1", "factor(x)2.25")
 
 
+def test_masked_values_are_missing():
+    x = np.ma.masked_array(X, mask=[False, True, False, False, False, False])
+    np.testing.assert_array_equal(build_design("y ~ x", {"y": Y, "x": x}).rows, [0, 2, 3, 4, 5])
+
+
+def test_labels_of_a_dict_of_series_are_kept():
+    columns = {name: FRAME.set_index(pd.Index(list("pqrstu")))[name] for name in FRAME}
+    assert list(build_design("y ~ x", columns, subset="x > 4").index) == ["t", "u"]
+
+
+def test_repeated_rows_are_a_bootstrap():
+    design = build_design("y ~ x", FRAME, subset=[0, 0, 2, 2, 5])
+    np.testing.assert_array_equal(design.y, np.array(Y)[[0, 0, 2, 2, 5]])
+    assert (design.n, design.n_subset) == (5, 3)
+
+
 def test_integers_become_floats_before_arithmetic():
     x = np.arange(6) * 3_000_000
     cubes = build_design("y ~ I(x^3)", FRAME.assign(x=x)).X[:, 1]
@@ -283,7 +299,14 @@ BAD = {
     "infinite weight": ({"weights": [1, 1, np.inf, 1, 1, 1]}, "weights is infinite"),
     "weights of strings": ({"weights": "g"}, "weights must hold one number per row; got categories"),
     "unknown weights": ({"data": FRAME.assign(wt=1), "weights": "wgt"}, "weights='wgt'.*Did you mean wt"),
-    "weights of another index": ({"weights": pd.Series(X, index=range(1, 7))}, "another index than data"),
+    "weights of another index": (
+        {"weights": pd.Series(X, index=range(1, 7))},
+        "weights has another index than the data",
+    ),
+    "columns of different index": (
+        {"data": {"y": pd.Series(Y), "x": pd.Series(X, index=range(1, 7))}},
+        "column x has another index",
+    ),
     "weights matrix": ({"weights": np.ones((6, 2))}, "weights must hold one number per row"),
     "offset too short": ({"offset": [1, 2]}, "offset must have one entry"),
     "unknown extra": ({"extra": {"se": "sd"}}, "se='sd'"),

@@ -63,6 +63,22 @@ R_NAMES = {
     "y ~ log(Sepal.Length + 1)": ["(Intercept)", "log(Sepal.Length + 1)"],
     "y ~ class": ["(Intercept)", "classlo"],
     "y ~ offset(z) + x": ["(Intercept)", "x"],
+    "y ~ Q('my col'):x": ["(Intercept)", 'Q("my col"):x'],
+    "y ~ poly(x, 2, raw = TRUE):b": [
+        *["(Intercept)", "poly(x, 2, raw = TRUE)1:bFALSE", "poly(x, 2, raw = TRUE)2:bFALSE"],
+        *["poly(x, 2, raw = TRUE)1:bTRUE", "poly(x, 2, raw = TRUE)2:bTRUE"],
+    ],
+    "y ~ bs(x, knots = c(5, 9), degree = 1)": [
+        "(Intercept)",
+        *[f"bs(x, knots = c(5, 9), degree = 1){i}" for i in (1, 2, 3)],
+    ],
+    "y ~ ifelse(x > 3, z, 0)": ["(Intercept)", "ifelse(x > 3, z, 0)"],
+    "y ~ I(~b)": ["(Intercept)", "I(~b)TRUE"],
+    "y ~ I((x > 3) | b)": ["(Intercept)", "I((x > 3) | b)TRUE"],
+    "y ~ Sepal.Length.round(1)": ["(Intercept)", "Sepal.Length.round(1)"],
+    "y ~ -1 + x": ["x"],
+    "y ~ x + z - z": ["(Intercept)", "x"],
+    "y ~ x^2": ["(Intercept)", "x"],
     "y ~ 1": ["(Intercept)"],
 }
 
@@ -80,6 +96,14 @@ def test_the_dot_is_every_other_column_in_order():
     assert list(build_design("y ~ .^2", small).names) == ["(Intercept)", "x", "gb", "gc", "x:gb", "x:gc"]
     # a column with a role of its own is not a predictor
     assert list(build_design("y ~ .", small, weights="x").names) == ["(Intercept)", "gb", "gc"]
+
+
+@pytest.mark.parametrize("right", [".", " + ".join(f"x{j}" for j in range(600))])
+def test_hundreds_of_columns(right, rng):
+    data = {"y": rng.standard_normal(5)} | {f"x{j}": rng.standard_normal(5) for j in range(600)}
+    design = build_design(f"y ~ {right}", data)
+    assert design.names == ("(Intercept)", *(f"x{j}" for j in range(600)))
+    np.testing.assert_array_equal(design.X[:, 1:], np.column_stack([data[f"x{j}"] for j in range(600)]))
 
 
 def test_terms_know_their_columns():
@@ -188,13 +212,15 @@ POINTED = {
     "y ~ x)": ("extra ')'", ")"),
     "y ~ x + log(x +* 2)": ("syntax", "*"),
     "y^2 ~ I(x^2 == )": ("syntax", ")"),
-    "log(y ~ x": ("syntax", "("),
+    "log(y ~ x": ("a bracket is open at `~`", "("),
     "y ~ 1:x": ("intercept", "1"),
     " ~ x": ("response is missing", "~"),
     "y ~ `my col": ("backtick", "`"),
     "x + z": ("no response", "x + z"),
     "y ~ 0": ("no terms", "y ~ 0"),
     "y ~ x | g": ("lmerb", "|"),
+    "y ~ log(.)": ("cannot be inside a function", "."),
+    "y ~ I(x > 3 & z < 2)": ("need parentheses", "I(x > 3 & z < 2)"),
     "y ~ x + (1 | g)": ("lmerb", "|"),
     "y ~ g %in% h": ("as a:b", "%in%"),
     "y ~ x %% 2": ("remainder", "%%"),

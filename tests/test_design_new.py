@@ -139,6 +139,13 @@ def test_missing_values_of_new_data_stay():
     assert design.new(FRAME.iloc[:0]).X.shape == (0, 5)
 
 
+def test_zero_and_one_will_do_for_booleans():
+    design = build_design("y ~ flag", FRAME)
+    np.testing.assert_array_equal(design.new({"flag": [0, 1, 1]}).X[:, 1], [0, 1, 1])
+    with pytest.raises(FormulaError, match=r"level '2' of flag, .* it knows FALSE, TRUE"):
+        design.new({"flag": [0, 2]})
+
+
 def test_single_values_are_repeated():
     design = build_design("y ~ x + g", FRAME)
     np.testing.assert_array_equal(design.new({"x": [1, 2], "g": "b"}).X, [[1, 1, 1, 0], [1, 2, 1, 0]])

@@ -34,9 +34,15 @@ def design_of(arguments, env):
     """The design of a fitting call, from a formula or from arrays."""
     a = arguments
     if a["formula"] is None:
-        return array_design(a["y"], a["X"], a["names"], a["weights"], a["offset"])
-    if a["y"] is not None or a["X"] is not None:
-        raise InputError("give a formula, or y= and X=, not both.")
+        if a["y"] is None or a["X"] is None:
+            raise InputError("give a formula, or both y= and X=.")
+        if a["data"] is not None or a["subset"] is not None:
+            raise InputError("data and subset go with a formula; with y= and X= pass the rows that you want.")
+        return array_design(
+            a["y"], a["X"], names=a["names"], weights=a["weights"], offset=a["offset"], na_action=a["na_action"]
+        )
+    if a["y"] is not None or a["X"] is not None or a["names"] is not None:
+        raise InputError("give a formula, or y= and X= (with names=), not both.")
     return build_design(
         a["formula"], a["data"], weights=a["weights"], offset=a["offset"], subset=a["subset"],
         na_action=a["na_action"], env=env,
@@ -50,8 +56,12 @@ def chosen_prior(pfamily, setup, default):
     """
     if isinstance(pfamily, Prior):
         return pfamily, None
-    if pfamily is not None and not callable(pfamily):
-        raise InputError(f"pfamily must be a prior or a function of a PriorSetup; got {type(pfamily).__name__}.")
+    if pfamily is not None and (not callable(pfamily) or isinstance(pfamily, type)):
+        got = f"the class {pfamily.__name__}" if isinstance(pfamily, type) else repr(pfamily)
+        raise InputError(
+            f"pfamily must be a prior such as dNormal(mu, Sigma, dispersion), or a function of the PriorSetup that "
+            f"returns one, such as lambda ps: ps.prior({default!r}); got {got}."
+        )
     built = setup()
     prior = built.prior(default) if pfamily is None else pfamily(built)
     if not isinstance(prior, Prior):

@@ -6,6 +6,8 @@ import numpy as np
 
 from glmbayes.calls import call_text, check_prior_length, chosen_prior, design_of, refuse_prior_as_data, refuse_unknown
 from glmbayes.checks import count
+from glmbayes.design.aliasing import aliased_columns
+from glmbayes.errors import ImproperPosteriorError
 from glmbayes.fits.likelihood import GaussianLikelihood
 from glmbayes.fits.model import Fit
 from glmbayes.fits.several import SeveralFits
@@ -115,6 +117,7 @@ def _fit(design, pfamily, weights_type, n, rng, call, arguments):
         EMPTY if design.weights is None else design.weights,
         weights_type,
     )
+    refuse_aliased_flat(prior, rows, design.names)
     posterior = prior.build(rows, prior.coefficient_for(design.names, len(design.names)))
     coefficients, dispersion, iters = posterior.draw(n, rng)
     draws = Draws(coefficients, dispersion, posterior.coef_mode, iters, prior)
@@ -129,3 +132,16 @@ def _fit(design, pfamily, weights_type, n, rng, call, arguments):
         draws=draws,
         arguments=arguments,
     )
+
+
+def refuse_aliased_flat(prior, rows, names):
+    """Raise, naming the columns, when flat coefficients (infinite prior variances) are not identified by the data."""
+    if prior.coefficient is None or not prior.coefficient.flat:
+        return
+    flat = np.flatnonzero(np.isinf(np.diag(prior.Sigma)))
+    found = [names[flat[j]] for j in aliased_columns(rows.triangle[:, flat])]
+    if found:
+        raise ImproperPosteriorError(
+            f"the posterior is improper: {', '.join(found)} cannot be told apart from earlier columns by these "
+            "data, and infinite prior variances do not help. Leave such terms out or give them finite prior variances."
+        )

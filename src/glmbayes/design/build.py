@@ -41,9 +41,11 @@ def build_design(
     """Turn a formula and data into response, design matrix, weights and offset.
 
     Terms come in R's order (by order of interaction, then as written) with R's names and contrasts.  These need no
-    import inside a formula: `log log2 log10 log1p exp expm1 sqrt abs sin cos tan I offset cbind`; `poly scale center
-    standardize bs cr cc te`, which treat new data as they treated the old; `factor ordered relevel C` with
-    `Treatment Sum Poly Helmert Diff` (or `contr.treatment`, ...); `np`.  Other functions come from the caller's scope.
+    import inside a formula: `log log2 log10 log1p exp expm1 sqrt abs sin cos tan I offset cbind ifelse pmin pmax c`;
+    `poly scale center standardize bs cr cc te`, which treat new data as they treated the old; `factor ordered relevel
+    C` with `Treatment Sum Poly Helmert Diff` (or `contr.treatment`, ...); `np`.  Other functions come from the caller's
+    scope.  A call that reduces a column to a number, `mean(x)` say, keeps that number for new data.  Strings are sorted
+    by code point, as in R's C locale: capital letters come first.
 
     Parameters
     ----------
@@ -192,7 +194,7 @@ def _design(parsed, evaluate, found, given, kept, offset_argument, scope_names):
         variables={v.name: v for v in variables.values()},
         columns={name: summary(name, evaluate.column(name), kept) for name in evaluate.row_names},
         n_total=table.n,
-        n_subset=table.n - table.size,
+        n_subset=0 if table.rows is None else table.n - len(np.unique(table.rows)),
         n_missing=table.size - len(X),
         rows=rows,
         index=None if table.index is None else (table.index if rows is None else table.index.take(rows)),

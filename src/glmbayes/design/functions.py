@@ -159,6 +159,11 @@ def cbind(*columns):
     return np.column_stack([np.asarray(canonical(c, "cbind()"), dtype=np.float64) for c in columns])
 
 
+def c(*values):
+    """R's vectors: `bs(x, knots=c(1, 2))`."""
+    return np.array(values)
+
+
 def identity(x):
     """`I(x)` and the inside of `offset(x)`."""
     return x
@@ -168,6 +173,7 @@ _NUMERIC = {
     "log": log, "log2": np.log2, "log10": np.log10, "log1p": np.log1p, "exp": np.exp, "expm1": np.expm1,
     "sqrt": np.sqrt, "abs": np.abs, "sin": np.sin, "cos": np.cos, "tan": np.tan,
     "I": identity, "offset": identity, "as.numeric": identity, "cbind": cbind,
+    "c": c, "ifelse": np.where, "pmin": np.minimum, "pmax": np.maximum,
 }  # fmt: skip
 _STATEFUL = {"scale": Scale, "standardize": Standardize, "center": Center, "poly": Polynomial, "relevel": Relevel}
 _FACTORS = {
@@ -178,15 +184,14 @@ _PATSY = {
     "Treatment": "Treatment", "Sum": "Sum", "Poly": "Poly", "Helmert": "Helmert", "Diff": "Diff",
     "contr.treatment": "Treatment", "contr.sum": "Sum", "contr.poly": "Poly", "contr.helmert": "Helmert",
 }  # fmt: skip
-FUNCTION_NAMES = frozenset([*_NUMERIC, *_STATEFUL, *_FACTORS, *_PATSY, "np", "Q"])
+_CONSTANTS = {"np": np, "TRUE": True, "FALSE": False, "NULL": None, "Q": "Q"}
+FUNCTION_NAMES = frozenset([*_NUMERIC, *_STATEFUL, *_FACTORS, *_PATSY, *_CONSTANTS])
 
 
 @functools.cache
 def formula_function(name):
     """The object behind one of FUNCTION_NAMES (Q, which needs the data, is the evaluator's)."""
-    if name == "np":
-        return np
-    for table in (_NUMERIC, _STATEFUL, _FACTORS):
+    for table in (_NUMERIC, _STATEFUL, _FACTORS, _CONSTANTS):
         if name in table:
             return table[name]
     import patsy

@@ -162,6 +162,8 @@ def as_fitted(value, variable, n):
         if value.dtype.kind == "f" and levels and levels[-1] != levels[-1]:
             codes = np.where(codes == len(levels) - 1, -1, codes)
             levels.pop()
+        if variable.kind == "boolean":
+            levels = [bool(level) if level in (0.0, 1.0) else level for level in levels]  # 0 and 1 will do
         value = Factor(codes, tuple(levels))
     place = {label: i for i, label in enumerate(variable.levels)}
     position = np.array([*(place.get(label, -2) for label in value.labels), -1])

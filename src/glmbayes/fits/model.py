@@ -1,5 +1,7 @@
 """The fitted model: a frozen record of design, prior, posterior and draws; methods delegate to their own modules."""
 
+import sys
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -48,12 +50,23 @@ class Fit:
     closed_form = True  # posterior summaries carry no Monte Carlo error
 
     def __getstate__(self):
-        state = {key: value for key, value in self.__dict__.items() if key in self.__dataclass_fields__}
-        state["arguments"] = {key: value for key, value in self.arguments.items() if key not in ("data", "env")}
+        state = self._fields()
+        state["arguments"] = reference.without_data(self.arguments)
         return state
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+
+    def __copy__(self):
+        return replace(self)
+
+    def __deepcopy__(self, memo):
+        new = object.__new__(type(self))
+        new.__dict__.update({key: deepcopy(value, memo) for key, value in self._fields().items()})
+        return new
+
+    def _fields(self):
+        return {key: value for key, value in self.__dict__.items() if key in self.__dataclass_fields__}
 
     # -- what the model is -------------------------------------------------------------------------------------
 
@@ -331,7 +344,11 @@ class Fit:
         return reference.sequential(self)
 
     def update(self, formula=None, pfamily=None, *, n=None, rng=None, **changes):
-        """Fit again with a changed formula (R's ``. ~ . + x``), prior or other argument of the fitting call."""
+        """Fit again with a changed formula (R's ``. ~ . + x``), prior or other argument of the fitting call.
+
+        Names that the data do not have are looked up in the scope of the caller of `update`.
+        """
+        changes.setdefault("env", sys._getframe(1))
         return reference.update(self, formula, pfamily, n, rng, changes)
 
     # -- printing, plots, export -------------------------------------------------------------------------------

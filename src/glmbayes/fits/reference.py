@@ -1,6 +1,7 @@
 """What a Gaussian fit is compared with: maximum likelihood, the null model, smaller models."""
 
 import math
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -93,16 +94,38 @@ def sequential(fit):
     return frame
 
 
+_DATA = ("data", "y", "X")
+
+
+def without_data(arguments):
+    """The arguments of a fitting call that go into a pickle: neither data nor a function that cannot be imported."""
+    kept = {key: value for key, value in arguments.items() if key not in _DATA}
+    kept["data_left_out"] = True
+    prior = kept.get("pfamily")
+    if callable(prior):
+        home = sys.modules.get(getattr(prior, "__module__", None))
+        if getattr(home, getattr(prior, "__qualname__", ""), None) is not prior:
+            kept["pfamily"] = LOST
+    return kept
+
+
+LOST = "a function that could not be pickled"
+
+
 def update(fit, formula, pfamily, n, rng, changes):
     """See `Fit.update`."""
     arguments = dict(fit.arguments)
-    if arguments.get("data", ...) is ... and "data" not in changes:
-        raise InputError("this fit no longer holds its data (it was unpickled): give data=.")
     function = arguments.pop("function")
+    if arguments.pop("data_left_out", False) and not any(changes.get(name) is not None for name in _DATA):
+        raise InputError("this fit was unpickled and no longer holds its data: give data=.")
     if formula is not None:
+        if fit.arguments["formula"] is None:
+            raise InputError("this model was fitted without a formula: give X= and names= instead.")
         arguments["formula"] = updated_formula(fit.formula, formula)
     if pfamily is not None:
         arguments["pfamily"] = pfamily
+    elif isinstance(arguments["pfamily"], str) and arguments["pfamily"] == LOST:
+        raise InputError("the function that made this fit's prior could not be pickled: give pfamily=.")
     arguments["n"] = fit.n_draws if n is None else n
     arguments["rng"] = rng
     arguments.update(changes)

@@ -247,4 +247,8 @@ def _by_name(value, name, names):
         )
     if not np.isfinite(array).all():
         raise InputError(f"{name} must be finite; got {array}.")
-    return array if labels is None else array[[labels.index(n) for n in names]]
+    if labels is None or tuple(labels) == tuple(names):
+        return array
+    if len(set(names)) < len(names):
+        raise InputError(f"{name} cannot be matched by name: {', '.join(names)} are not all different. Use a list.")
+    return array[[labels.index(n) for n in names]]
