@@ -208,10 +208,7 @@ def describe_data(fit):
     if d.n_subset:
         lines.append(f"{d.n_subset} row(s) left out by subset.")
     if d.weights is not None:
-        meaning = (
-            "counts of observations" if fit.likelihood.weights_type == "frequency" else "precisions (as in R's lm)"
-        )
-        lines.append(f"Weights are {meaning} (weights_type='{fit.likelihood.weights_type}').")
+        lines.append(f"Weights are {fit.likelihood.weights_meaning}.")
     if d.scope_names:
         lines.append(f"Taken from the caller's scope: {', '.join(d.scope_names)}.")
     return lines
