@@ -36,7 +36,9 @@ def any_float_array(value, name):
     if type(value) is np.ndarray and value.dtype is _FLOAT and value.flags.carray:
         return value
     return (
-        np.ascontiguousarray(_numeric(value, name)) if np.ndim(value) else np.array(scalar(value, name, finite=False))
+        np.ascontiguousarray(_numeric(value, name))
+        if np.ndim(value) or isinstance(value, Mapping)
+        else np.array(scalar(value, name, finite=False))
     )
 
 

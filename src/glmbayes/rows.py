@@ -49,13 +49,13 @@ def reduce(y, x, offset, weights, weights_type):
 
 
 def errors_at(y, x, offset, weights, weights_type, beta):
-    """(n_w, weighted sum of squared errors at `beta`) from checked arrays, in one pass."""
-    fine, errors, used, total, _ = row_errors(y, x, offset, weights, beta)
+    """(n_w, log_weights, weighted sum of squared errors at `beta`) from checked arrays, in one pass."""
+    fine, errors, used, total, logs = row_errors(y, x, offset, weights, beta)
     if not fine:
         refuse_rows(y, x, offset, weights)
     if used == 0.0:
         raise InputError("weights must not all be zero: no observation is left.")
-    return total if weights_type == "frequency" else used, errors
+    return (total, 0.0, errors) if weights_type == "frequency" else (used, logs, errors)
 
 
 def _reduce_long(y, x, offset, weights, triangle):
@@ -66,19 +66,26 @@ def _reduce_long(y, x, offset, weights, triangle):
     held = np.zeros((0, p + 1))
     chunk = max(_CHUNK, 4 * (p + 1))
     for start in range(0, n, chunk):
-        rows = slice(start, min(start + chunk, n))
+        rows = slice(start, start + chunk)
+        if weights.size and not weights[rows].all():
+            rows = start + np.nonzero(weights[rows])[0]
+        part = x[rows]
         top = held.shape[0]
-        block = np.empty((top + rows.stop - start, p + 1))
+        block = np.empty((top + part.shape[0], p + 1))
         block[:top] = held
-        block[top:, :p] = x[rows]
-        block[top:, p] = y[rows] - offset[rows] if offset.size else y[rows]
-        if weights.size:
-            block[top:] *= np.sqrt(weights[rows])[:, None]
+        block[top:, :p] = part
+        with np.errstate(over="ignore", invalid="ignore"):
+            block[top:, p] = y[rows] - offset[rows] if offset.size else y[rows]
+            if weights.size:
+                block[top:] *= np.sqrt(weights[rows])[:, None]
         if not np.isfinite(block).all():
             return False, 0.0, 0.0, 0.0
         held = np.linalg.qr(block, mode="r")
     triangle[:] = 0.0
     triangle[: held.shape[0]] = held
+    triangle[np.diag(triangle) < 0.0] *= -1.0
+    if not np.isfinite(triangle).all():
+        return False, 0.0, 0.0, 0.0
     if not weights.size:
         return True, float(n), float(n), 0.0
     positive = weights[weights > 0.0]

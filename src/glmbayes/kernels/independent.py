@@ -15,8 +15,6 @@ from glmbayes.kernels.log_precision import (
 )
 from glmbayes.kernels.spectral import spectral_form, to_coefficients
 
-_TINY = 1e-280  # below this lambda = s^2 cannot be told from 0
-
 
 @jit
 def marginal_log_precision(s, z, rss, n_w, sigma_prior, lower, upper):
@@ -33,7 +31,7 @@ def marginal_log_precision(s, z, rss, n_w, sigma_prior, lower, upper):
     unseen = 0.0
     for i in range(p):
         lam = s[i] * s[i]
-        if lam > _TINY:
+        if lam > 0.0:
             log_lambda[i] = math.log(lam)
             h[i] = 0.5
             k[i] = 0.5 * z[i] * z[i] / lam

@@ -7,6 +7,7 @@ import numpy as np
 from glmbayes.kernels.jit import jit
 
 _SVD_SWEEPS = 60
+_EPS = 2.220446049250313e-16
 
 
 @jit
@@ -98,8 +99,13 @@ def jacobi_svd(at, vt):
     `at` (p, m) holds the transpose of the matrix A = U diag(s) V'; on return its rows are s_i u_i' and the rows
     of `vt` (p, p) are v_i'.  High relative accuracy for column-scaled matrices (Demmel & Veselic 1992), which
     is what a vague prior makes of a design.
+
+    A row that a rotation reduces to its own rounding error is set to zero: with more rows than dimensions the
+    surplus rows would otherwise dwindle by 1e-16 a sweep and end as normalised noise.
     """
     p, m = at.shape
+    orthogonal = 2.0 * _EPS * math.sqrt(m)
+    rounding = ((4.0 + m) * _EPS) ** 2
     for i in range(p):
         for j in range(p):
             vt[i, j] = 1.0 if i == j else 0.0
@@ -114,11 +120,15 @@ def jacobi_svd(at, vt):
                     aa += at[i, k] * at[i, k]
                     bb += at[j, k] * at[j, k]
                     ab += at[i, k] * at[j, k]
-                if abs(ab) <= 1e-15 * math.sqrt(aa * bb):
+                size = math.sqrt(aa) * math.sqrt(bb)
+                if abs(ab) <= orthogonal * size:
                     continue
                 rotated = True
                 zeta = (bb - aa) / (2.0 * ab)
-                t = math.copysign(1.0, zeta) / (abs(zeta) + math.sqrt(1.0 + zeta * zeta))
+                if abs(zeta) > 1e8:
+                    t = 0.5 / zeta  # zeta^2 would overflow in the end
+                else:
+                    t = math.copysign(1.0, zeta) / (abs(zeta) + math.sqrt(1.0 + zeta * zeta))
                 c = 1.0 / math.sqrt(1.0 + t * t)
                 s = c * t
                 for k in range(m):
@@ -129,6 +139,14 @@ def jacobi_svd(at, vt):
                     x = vt[i, k]
                     vt[i, k] = c * x - s * vt[j, k]
                     vt[j, k] = s * x + c * vt[j, k]
+                if abs(ab) > 0.999 * size:  # parallel: the smaller one may be rounding error now
+                    small = i if aa <= bb else j
+                    left = 0.0
+                    for k in range(m):
+                        left += at[small, k] * at[small, k]
+                    if left <= rounding * min(aa, bb):
+                        for k in range(m):
+                            at[small, k] = 0.0
         if not rotated:
             break
 

@@ -7,6 +7,9 @@ import numpy as np
 from glmbayes.kernels.jit import jit
 from glmbayes.kernels.linalg import invert_lower, solve_upper, triangularise
 
+_SINGULAR = 1e-15  # a pivot below this share of its column is rounding
+_DEPENDENT = 1e-12  # the same for a flat coefficient, where only the data hold the pivot up
+
 
 @jit
 def build_normal(triangle, mu, low, dispersion, factor):
@@ -15,7 +18,7 @@ def build_normal(triangle, mu, low, dispersion, factor):
     The prior N(mu, Sigma) enters as the lower Cholesky factor `low` (p, p) of Sigma, infinite on the diagonal for a
     flat coefficient.  With C = L^-1, [u^1/2 R; C] is reduced orthogonally: the normal equations are never formed.
 
-    `factor` (2 p, p + 1) receives, in its first p rows, the triangle A and the column c such that
+    `factor` (2 p, p + 1) receives, in its first p rows, the triangle A (positive diagonal) and the column c such that
     beta = mu + A^-1 (c + z), z standard normal.  Returns False when A is singular (improper posterior).
     """
     p = mu.shape[0]
@@ -34,8 +37,12 @@ def build_normal(triangle, mu, low, dispersion, factor):
         scale = 0.0
         for k in range(i + 1):
             scale += factor[k, i] * factor[k, i]
-        if not abs(factor[i, i]) > 1e-15 * math.sqrt(scale):
+        limit = _DEPENDENT if low[i, i] == math.inf else _SINGULAR
+        if not abs(factor[i, i]) > limit * math.sqrt(scale):
             return False
+        if factor[i, i] < 0.0:
+            for k in range(i, p + 1):
+                factor[i, k] = -factor[i, k]
     return True
 
 
@@ -51,17 +58,24 @@ def draw_from_normal(mu, factor, z):
 
 
 @jit
-def normal_draws(triangle, mu, low, dispersion, draws, mode):
-    """Draws of beta for a known dispersion: `draws` (n, p) enters as standard normals and leaves as draws.
+def draws_from_normal(mu, factor, draws):
+    """`draws` (n, p) enters as standard normals and leaves as draws."""
+    for i in range(draws.shape[0]):
+        draw_from_normal(mu, factor, draws[i])
 
-    `mode` (p,) receives the posterior mode.  Returns False for an improper posterior.
+
+@jit
+def normal_draws(triangle, mu, low, dispersion, draws, mode):
+    """Draws of beta for a known dispersion, set-up included: what a Gibbs loop calls.
+
+    `draws` (n, p) enters as standard normals and leaves as draws; `mode` (p,) receives the posterior mode.  Returns
+    False for an improper posterior.
     """
-    n, p = draws.shape
+    p = mu.shape[0]
     factor = np.empty((2 * p, p + 1))
     if not build_normal(triangle, mu, low, dispersion, factor):
         return False
     mode[:] = 0.0
     draw_from_normal(mu, factor, mode)
-    for i in range(n):
-        draw_from_normal(mu, factor, draws[i])
+    draws_from_normal(mu, factor, draws)
     return True

@@ -27,14 +27,22 @@ def draw_from_normal_gamma(s, z, mu, transform, dispersion, c):
 
 
 @jit
+def draws_from_normal_gamma(s, z, mu, transform, rate, draws, dispersion):
+    """`draws` (n, p) standard normals and `dispersion` (n,) standard gammas become draws, `rate` the posterior's."""
+    for i in range(draws.shape[0]):
+        dispersion[i] = rate / dispersion[i]
+        draw_from_normal_gamma(s, z, mu, transform, dispersion[i], draws[i])
+
+
+@jit
 def normal_gamma_draws(triangle, mu, low, rate, draws, dispersion, mode):
-    """Draws of (beta, dispersion) under dNormal_Gamma.
+    """Draws of (beta, dispersion) under dNormal_Gamma, set-up included: what a Gibbs loop calls.
 
     `draws` (n, p) enters as standard normals; `dispersion` (n,) enters as standard gammas with the posterior shape
     and leaves as dispersions; `mode` (p,) receives the posterior mode of beta.  Returns False when the posterior
     rate is zero (an exact fit with a zero prior rate).
     """
-    n, p = draws.shape
+    p = mu.shape[0]
     s = np.empty(p)
     z = np.empty(p)
     transform = np.empty((p, p))
@@ -44,7 +52,5 @@ def normal_gamma_draws(triangle, mu, low, rate, draws, dispersion, mode):
         return False
     mode[:] = 0.0
     draw_from_normal_gamma(s, z, mu, transform, 0.0, mode)
-    for i in range(n):
-        dispersion[i] = b / dispersion[i]
-        draw_from_normal_gamma(s, z, mu, transform, dispersion[i], draws[i])
+    draws_from_normal_gamma(s, z, mu, transform, b, draws, dispersion)
     return True

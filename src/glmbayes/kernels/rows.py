@@ -28,7 +28,7 @@ def reduce_rows(y, x, offset, weights, triangle):
     x : (n, p) float array
     offset, weights : (n,) float arrays, or empty arrays for none
     triangle : (p + 1, p + 1) array
-        Receives T.
+        Receives T, its diagonal not negative: T does not depend on the order of the rows.
 
     Returns
     -------
@@ -73,8 +73,9 @@ def reduce_rows(y, x, offset, weights, triangle):
     if filled > top:
         triangularise(buffer, filled, work)
     for i in range(cols):
+        sign = -1.0 if i < filled and buffer[i, i] < 0.0 else 1.0
         for j in range(cols):
-            triangle[i, j] = buffer[i, j] if i <= j and i < filled else 0.0
+            triangle[i, j] = sign * buffer[i, j] if i <= j and i < filled else 0.0
     # a NaN or an infinity in a row reaches the triangle through the reflections
     return all_finite(triangle), used, total, logs
 

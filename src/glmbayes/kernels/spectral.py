@@ -15,7 +15,21 @@ import numpy as np
 from glmbayes.kernels.jit import jit
 from glmbayes.kernels.linalg import jacobi_svd
 
-EXACT_FIT = (50.0 * 2.220446049250313e-16) ** 2  # rss below this share of |y|^2 is rounding
+EXACT_FIT = (50.0 * 2.220446049250313e-16) ** 2  # rss below this share of `data_size` is rounding
+_NEGLIGIBLE = 1e-200  # s^2 below this cannot be told from 0, whatever the precision
+
+
+@jit
+def data_size(triangle, mu):
+    """Squared size of what the residuals are differences of: the data and the fit at the prior mean."""
+    p = mu.shape[0]
+    size = triangle[p, p] * triangle[p, p]
+    for i in range(p):
+        size += triangle[i, p] * triangle[i, p]
+        for j in range(i, p):
+            fitted = triangle[i, j] * mu[j]
+            size += fitted * fitted
+    return size
 
 
 @jit
@@ -31,9 +45,7 @@ def spectral_form(triangle, mu, low, s, z, transform):
     """
     p = mu.shape[0]
     r = np.empty(p)
-    size = triangle[p, p] * triangle[p, p]
     for i in range(p):
-        size += triangle[i, p] * triangle[i, p]
         r[i] = triangle[i, p]
         for j in range(i, p):
             r[i] -= triangle[i, j] * mu[j]
@@ -50,7 +62,7 @@ def spectral_form(triangle, mu, low, s, z, transform):
         norm2 = 0.0
         for k in range(p):
             norm2 += at[i, k] * at[i, k]
-        s[i] = math.sqrt(norm2)
+        s[i] = math.sqrt(norm2) if norm2 > _NEGLIGIBLE else 0.0
         z[i] = 0.0
         if s[i] > 0.0:
             for k in range(p):
@@ -69,7 +81,7 @@ def spectral_form(triangle, mu, low, s, z, transform):
             for k in range(i + 1):
                 acc += low[i, k] * vt[j, k]
             transform[i, j] = acc
-    return 0.0 if rss <= EXACT_FIT * size else rss
+    return 0.0 if rss <= EXACT_FIT * data_size(triangle, mu) else rss
 
 
 @jit

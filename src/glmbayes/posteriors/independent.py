@@ -8,24 +8,28 @@ import numpy as np
 from glmbayes.errors import ImproperPosteriorError
 from glmbayes.kernels import log_precision as kernel
 from glmbayes.kernels.independent import draws_given_log_precisions, independent_draws, marginal_log_precision
-from glmbayes.kernels.spectral import spectral_form
+from glmbayes.kernels.spectral import EXACT_FIT, data_size
 from glmbayes.posteriors.log_precision import LogPrecision, limits_on_t, raise_for
-from glmbayes.posteriors.normal import CHUNK
+from glmbayes.posteriors.mixture import Mixture
+from glmbayes.posteriors.moments import LOG_2PI, Moments
+from glmbayes.posteriors.normal import CHUNK, raise_for_flat
+from glmbayes.posteriors.spectral import SMALL_P, diagonalise
 
+_LARGEST = 700.0  # |log dispersion| that a double holds
 _FEW = 8  # draws up to which set-up and draws are one compiled call
-_SMALL_P = 16  # above it LAPACK's singular values are faster than Jacobi's
 
 
 class IndependentPosterior:
     """Joint posterior; the log precision's marginal is one-dimensional, beta given it is normal."""
 
-    def __init__(self, rows, prior, terms, disp_lower, disp_upper):
-        """`terms`: the prior on the precision, see `glmbayes.priors.sigma`; limits on the dispersion."""
+    def __init__(self, rows, prior, on_precision):
+        """`prior`: the coefficient part; `on_precision`: has terms, disp_lower, disp_upper and log_constant."""
         self.rows = rows
         self.prior = prior
-        self.terms = terms
-        self.disp_limits = (disp_lower, disp_upper)
-        self.limits = limits_on_t(disp_lower, disp_upper)
+        self.on_precision = on_precision
+        self.terms = on_precision.terms
+        self.disp_limits = (on_precision.disp_lower, on_precision.disp_upper)
+        self.limits = limits_on_t(*self.disp_limits)
         self._check_proper()
 
     def _check_proper(self):
@@ -83,23 +87,10 @@ class IndependentPosterior:
     @cached_property
     def _spectral(self):
         triangle, mu, low, _ = self._projected
-        p = mu.shape[0]
-        if p <= _SMALL_P:
-            s, z, transform = np.empty(p), np.empty(p), np.empty((p, p))
-            rss = spectral_form(triangle, mu, low, s, z, transform)
-            return s, z, rss, transform
-        r = triangle[:p, p] - triangle[:p, :p] @ mu
-        u, s, vt = np.linalg.svd(triangle[:p, :p] @ low)
-        z = u.T @ r
-        rho = triangle[p, p]
-        size = np.sum(triangle[:, p] ** 2)
-        rss = float(np.sum((r - u @ z) ** 2) + rho * rho)
-        return (
-            s,
-            z,
-            0.0 if rss <= (50 * np.finfo(float).eps) ** 2 * size else rss,
-            np.ascontiguousarray(low @ vt.T),
-        )
+        s, z, rss, transform = diagonalise(triangle, mu, low)
+        if self.n_flat and rss <= EXACT_FIT * data_size(self.rows.triangle, self.prior.mu):
+            rss = 0.0  # an exact fit shows against the data before the projection only
+        return s, z, rss, transform
 
     @property
     def spectrum(self):
@@ -133,7 +124,7 @@ class IndependentPosterior:
         q = self.n_flat
         rhs = top[:, -1] - normals @ top[:, q:-1].T
         if flat_normals is not None:
-            rhs += flat_normals * np.exp(-0.5 * t)[:, None]
+            rhs += flat_normals * np.exp(-0.5 * np.clip(t, -_LARGEST, _LARGEST))[:, None]
         out = np.empty((t.shape[0], order.size - 1))
         out[:, order[q:-1]] = normals
         out[:, order[:q]] = np.linalg.solve(top[:, :q], rhs.T).T
@@ -142,10 +133,10 @@ class IndependentPosterior:
     def draw(self, n, rng):
         """`n` draws: coefficients (n, p), dispersion (n,), candidates (n,)."""
         p = self._projected[1].shape[0]
-        if n <= _FEW and not self.n_flat and p <= _SMALL_P:
+        if n <= _FEW and not self.n_flat and p <= SMALL_P:
             return self._draw_few(n, rng)
         t, iters = self.log_precision.draw(n, rng)
-        dispersion = np.clip(np.exp(-np.clip(t, -700.0, 700.0)), *self.disp_limits)
+        dispersion = np.clip(np.exp(-np.clip(t, -_LARGEST, _LARGEST)), *self.disp_limits)
         flat_normals = rng.standard_normal((n, self.n_flat)) if self.n_flat else None
         return self._coefficients(t, rng.standard_normal((n, p)), flat_normals), dispersion, iters
 
@@ -175,5 +166,74 @@ class IndependentPosterior:
                 break
             uniforms = np.concatenate([uniforms, rng.random(uniforms.size)])
         raise_for(status)
+        if self.disp_limits != (0.0, math.inf):
+            np.clip(dispersion, *self.disp_limits, out=dispersion)  # exp(-log) may be off by the last digit
         self.__dict__.setdefault("coef_mode", mode)
         return draws, dispersion, iters
+
+    def moments(self):
+        """Posterior means and covariances by one-dimensional quadrature over the log precision."""
+        mu = self._projected[1]
+        transform = self._spectral[3]
+        t, weight = self.log_precision.nodes
+        phi = np.exp(-t)
+        a = self.log_precision.density.a
+        bounded = self.terms[2] > 0.0 or self.terms[3] > 0.0 or self.disp_limits[1] < math.inf
+        mean_phi = float(weight @ phi) if bounded or a > 1.0 else math.inf
+        sd_phi = math.sqrt(max(weight @ phi**2 - mean_phi**2, 0.0)) if bounded or a > 2.0 else math.inf
+        c, left = self._spectral_conditional(t)
+        mean_c = weight @ c
+        cov_c = (c - mean_c).T @ ((c - mean_c) * weight[:, None]) + np.diag(weight @ left)
+        mean, cov = mu + transform @ mean_c, transform @ cov_c @ transform.T
+        if self.n_flat:
+            mean, cov = self._with_flat(mean, cov, mean_phi)
+        return Moments(mean, cov, mean_phi, sd_phi)
+
+    def _spectral_conditional(self, t):
+        """Means (K, p) and variances (K, p) of the spectral coordinates c given log precisions `t` (K,)."""
+        s, z, _ = self.spectrum
+        with np.errstate(divide="ignore", over="ignore"):
+            odds = np.exp(t[:, None] + 2.0 * np.log(s))  # lambda u
+        left = 1.0 / (1.0 + odds)
+        return np.divide(z, s, out=np.zeros_like(z), where=s > 0.0) * np.where(
+            odds < 1.0, odds * left, 1.0 - left
+        ), left
+
+    def conditional(self, combinations):
+        """Distribution of the linear combinations `combinations` (k, p) of beta over the precision."""
+        mu, transform = self._projected[1], self._spectral[3]
+        t, weight = self.log_precision.nodes
+        c, left = self._spectral_conditional(t)
+        constant, extra = 0.0, 0.0
+        if self.n_flat:
+            order, top = self._flat
+            q = self.n_flat
+            half = np.linalg.solve(top[:, :q].T, combinations[:, order[:q]].T).T
+            combinations = combinations[:, order[q:-1]] - half @ top[:, q:-1]
+            constant = half @ top[:, -1]
+            extra = np.exp(-t)[:, None] * (half**2).sum(axis=1)
+        half = combinations @ transform
+        return Mixture(weight, t, constant + combinations @ mu + c @ half.T, extra + left @ (half * half).T)
+
+    def _with_flat(self, mean, cov, mean_phi):
+        """Moments of all coefficients from those of the coefficients with proper priors."""
+        order, top = self._flat
+        q = self.n_flat
+        solve = np.linalg.inv(top[:, :q])
+        slope = -solve @ top[:, q:-1]
+        full = np.empty((order.size - 1, order.size - 1))
+        joint = np.block([[slope @ cov @ slope.T + mean_phi * solve @ solve.T, slope @ cov], [cov @ slope.T, cov]])
+        full[np.ix_(order[:-1], order[:-1])] = joint
+        means = np.empty(order.size - 1)
+        means[order[:-1]] = np.concatenate([solve @ top[:, -1] + slope @ mean, mean])
+        return means, full
+
+    def log_evidence(self):
+        """Log marginal likelihood by one-dimensional quadrature, all constants included."""
+        constant = self.on_precision.log_constant
+        if self.n_flat or math.isnan(constant):
+            raise_for_flat()
+        e, g = self.terms[4:]
+        rows = self.rows
+        constant += 0.5 * rows.log_weights - 0.5 * rows.n_w * LOG_2PI - e * math.log(g)
+        return constant + self.log_precision.log_normaliser

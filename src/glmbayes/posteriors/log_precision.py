@@ -147,6 +147,15 @@ class LogPrecision:
         return np.tensordot(self.nodes[1], values, axes=(0, 0))
 
 
+def gamma_log_constant(shape, rate, disp_lower, disp_upper):
+    """Log of one over the integral of u^(shape - 1) exp(-rate u) over the allowed precisions; NaN when it diverges."""
+    if disp_lower == 0.0 and disp_upper == math.inf:
+        return shape * math.log(rate) - math.lgamma(shape) if shape > 0.0 and rate > 0.0 else math.nan
+    if (disp_upper == math.inf and shape <= 0.0) or (disp_lower == 0.0 and rate <= 0.0):
+        return math.nan
+    return -LogPrecision.of_gamma(shape, rate, disp_lower, disp_upper).log_normaliser
+
+
 def limits_on_t(disp_lower, disp_upper):
     """Limits on the dispersion as limits on t = log(1 / dispersion)."""
     lower = -math.log(disp_upper) if disp_upper < math.inf else -math.inf

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from glmbayes.errors import ImproperPosteriorError
-from glmbayes.kernels.normal import normal_draws
+from glmbayes.errors import ImproperPosteriorError, InputError
+from glmbayes.kernels.normal import build_normal, draws_from_normal, normal_draws
+from glmbayes.posteriors.mixture import Mixture
+from glmbayes.posteriors.moments import LOG_2PI, Moments
 
 CHUNK = 1 << 18  # variates a compiled call turns into draws: well under 0.2 s, so that Ctrl-C is noticed
 
@@ -31,15 +33,73 @@ class NormalPosterior:
         prior = self.prior
         p = prior.mu.shape[0]
         draws = np.empty((n, p))
-        step = n if n * p <= CHUNK else max(1, CHUNK // p)
-        for start in range(0, n, step):
-            part = draws if step == n else draws[start : start + step]
-            rng.standard_normal(out=part)
-            if not normal_draws(self.rows.triangle, prior.mu, prior.low, self.dispersion, part, self.coef_mode):
-                raise ImproperPosteriorError(
-                    "the posterior of the coefficients is improper: columns of x with an infinite prior variance "
-                    "are linearly dependent in the data. Give them finite prior variances or drop columns."
-                )
+        if n * p <= CHUNK:
+            rng.standard_normal(out=draws)
+            if not normal_draws(self.rows.triangle, prior.mu, prior.low, self.dispersion, draws, self.coef_mode):
+                raise self._singular()
+        else:
+            factor = self._factor()
+            self.coef_mode[:] = 0.0
+            draws_from_normal(prior.mu, factor, self.coef_mode.reshape(1, -1))
+            step = max(1, CHUNK // p)
+            for start in range(0, n, step):
+                part = draws[start : start + step]
+                rng.standard_normal(out=part)
+                draws_from_normal(prior.mu, factor, part)
         dispersion = np.empty(n)
         dispersion.fill(self.dispersion)
         return draws, dispersion, ones(n)
+
+    def _factor(self):
+        prior = self.prior
+        p = prior.mu.shape[0]
+        factor = np.empty((2 * p, p + 1))
+        if not build_normal(self.rows.triangle, prior.mu, prior.low, self.dispersion, factor):
+            raise self._singular()
+        return factor
+
+    def _singular(self):
+        if self.prior.flat:
+            return ImproperPosteriorError(
+                "the posterior of the coefficients is improper: columns of x with an infinite prior variance "
+                "are linearly dependent in the data. Give them finite prior variances or drop columns."
+            )
+        return InputError(
+            "the posterior of the coefficients cannot be resolved in double precision: columns of x are linearly "
+            "dependent and the prior is too vague beside them. Drop columns or use a smaller Sigma."
+        )
+
+    def moments(self):
+        """Posterior mean and covariance of beta; the dispersion is known."""
+        factor = self._factor()
+        p = self.prior.mu.shape[0]
+        inverse = np.linalg.inv(factor[:p, :p])
+        return Moments(self.prior.mu + inverse @ factor[:p, p], inverse @ inverse.T, self.dispersion, 0.0)
+
+    def conditional(self, combinations):
+        """Distribution of the linear combinations `combinations` (k, p) of beta: one normal component."""
+        factor = self._factor()
+        p = self.prior.mu.shape[0]
+        half = np.linalg.solve(factor[:p, :p].T, combinations.T).T  # L A^-1
+        mean = combinations @ self.prior.mu + half @ factor[:p, p]
+        t = np.array([-np.log(self.dispersion)])
+        return Mixture(np.ones(1), t, mean[None, :], (half**2).sum(axis=1)[None, :])
+
+    def log_evidence(self):
+        """Log marginal likelihood of the data, all constants included."""
+        rows, prior = self.rows, self.prior
+        p = prior.mu.shape[0]
+        if prior.flat:
+            raise_for_flat()
+        factor = self._factor()
+        fit = rows.triangle[p, p] ** 2 / self.dispersion + factor[p, p] ** 2
+        volume = np.log(np.diag(prior.low)).sum() + np.log(np.abs(np.diag(factor[:p, :p]))).sum()
+        return float(0.5 * rows.log_weights - 0.5 * rows.n_w * (LOG_2PI + np.log(self.dispersion)) - 0.5 * fit - volume)
+
+
+def raise_for_flat():
+    """The marginal likelihood does not exist under an improper prior."""
+    raise InputError(
+        "the marginal likelihood is undefined: the prior is improper (infinite variances or a flat prior on the "
+        "dispersion). Use proper priors to compare models."
+    )

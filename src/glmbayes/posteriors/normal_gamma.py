@@ -1,11 +1,17 @@
 """(beta, dispersion) under the conjugate normal-gamma prior."""
 
+import math
+
 import numpy as np
 
 from glmbayes.errors import ImproperPosteriorError
-from glmbayes.kernels.normal_gamma import normal_gamma_draws
+from glmbayes.kernels.normal_gamma import draws_from_normal_gamma, explained_errors, normal_gamma_draws
 from glmbayes.posteriors.gamma_variates import standard_gamma
+from glmbayes.posteriors.log_precision import LogPrecision
+from glmbayes.posteriors.mixture import Mixture
+from glmbayes.posteriors.moments import LOG_2PI, Moments
 from glmbayes.posteriors.normal import CHUNK, ones
+from glmbayes.posteriors.spectral import SMALL_P, diagonalise
 
 
 class NormalGammaPosterior:
@@ -26,14 +32,61 @@ class NormalGammaPosterior:
         p = prior.mu.shape[0]
         draws = np.empty((n, p))
         dispersion = standard_gamma(rng, self.shape, n)
-        step = n if n * p <= CHUNK else max(1, CHUNK // p)
+        if p <= SMALL_P and n * p <= CHUNK:
+            rng.standard_normal(out=draws)
+            triangle = self.rows.triangle
+            if not normal_gamma_draws(triangle, prior.mu, prior.low, self.rate, draws, dispersion, self.coef_mode):
+                raise _exact_fit()
+            return draws, dispersion, ones(n)
+        s, z, rate, transform = self.spectral()
+        if not rate > 0.0:
+            raise _exact_fit()
+        self.coef_mode[:] = prior.mu + transform @ (s * z / (1.0 + s * s))
+        step = max(1, CHUNK // p)
         for start in range(0, n, step):
-            part = draws if step == n else draws[start : start + step]
-            phi = dispersion if step == n else dispersion[start : start + step]
+            part = draws[start : start + step]
             rng.standard_normal(out=part)
-            if not normal_gamma_draws(self.rows.triangle, prior.mu, prior.low, self.rate, part, phi, self.coef_mode):
-                raise ImproperPosteriorError(
-                    "the posterior is improper as the dispersion goes to 0: the data are fitted exactly and the "
-                    "prior rate is 0. Use rate > 0."
-                )
+            draws_from_normal_gamma(s, z, prior.mu, transform, rate, part, dispersion[start : start + step])
         return draws, dispersion, ones(n)
+
+    def spectral(self):
+        """s, z, the posterior rate of the precision, and T with beta = mu + T c; see `glmbayes.kernels.spectral`."""
+        s, z, rss, transform = diagonalise(self.rows.triangle, self.prior.mu, self.prior.low)
+        return s, z, self.rate + 0.5 * explained_errors(s, z, rss), transform
+
+    def moments(self):
+        """Posterior means and covariances in closed form."""
+        s, z, rate, transform = self.spectral()
+        a = self.shape
+        v = 1.0 / (1.0 + s * s)
+        mean = rate / (a - 1.0) if a > 1.0 else math.inf
+        sd = mean / math.sqrt(a - 2.0) if a > 2.0 else math.inf
+        cov = np.full(transform.shape, math.inf) if a <= 1.0 else mean * (transform * v) @ transform.T
+        return Moments(self.prior.mu + transform @ (s * z * v), cov, mean, sd)
+
+    def conditional(self, combinations):
+        """Distribution of the linear combinations `combinations` (k, p) of beta over the precision."""
+        s, z, rate, transform = self.spectral()
+        t, weight = LogPrecision.of_gamma(self.shape, rate, 0.0, math.inf).nodes
+        v = 1.0 / (1.0 + s * s)
+        half = combinations @ transform
+        mean = combinations @ self.prior.mu + half @ (s * z * v)
+        var = np.exp(-t)[:, None] * ((half * half) @ v)
+        return Mixture(weight, t, np.broadcast_to(mean, var.shape), var)
+
+    def log_evidence(self):
+        """Log marginal likelihood of the data, all constants included."""
+        s, _, rate, _ = self.spectral()
+        rows = self.rows
+        a = self.shape - 0.5 * rows.n_w
+        constant = 0.5 * rows.log_weights - 0.5 * rows.n_w * LOG_2PI - 0.5 * np.log1p(s * s).sum()
+        return float(
+            constant + a * math.log(self.rate) - math.lgamma(a) + math.lgamma(self.shape) - self.shape * math.log(rate)
+        )
+
+
+def _exact_fit():
+    return ImproperPosteriorError(
+        "the posterior is improper as the dispersion goes to 0: the data are fitted exactly and the prior rate is 0. "
+        "Use rate > 0."
+    )

@@ -6,28 +6,36 @@ import numpy as np
 
 from glmbayes.errors import ImproperPosteriorError
 from glmbayes.posteriors.gamma_variates import standard_gamma
-from glmbayes.posteriors.log_precision import LogPrecision
-from glmbayes.posteriors.normal import ones
+from glmbayes.posteriors.log_precision import LogPrecision, gamma_log_constant
+from glmbayes.posteriors.mixture import Mixture
+from glmbayes.posteriors.moments import LOG_2PI, Moments
+from glmbayes.posteriors.normal import ones, raise_for_flat
 
 
 class PrecisionPosterior:
     """Gamma(shape, rate) posterior of the precision u = 1 / dispersion, given the coefficients."""
 
-    __slots__ = ("coef_mode", "lower", "rate", "shape", "upper")
+    __slots__ = ("coef_mode", "log_weights", "lower", "n_w", "on_precision", "rate", "shape", "upper")
 
-    def __init__(self, shape, rate, beta, lower, upper):
-        """Posterior `shape` and `rate` of the precision; `lower`, `upper`: limits on the dispersion."""
+    def __init__(self, on_precision, beta, n_w, errors, log_weights=0.0):
+        """`on_precision`: the prior (shape, rate, limits, log_constant); `errors`: squared errors at beta.
+
+        `n_w` and `log_weights` are those of `glmbayes.rows.Rows`.
+        """
+        self.on_precision = on_precision
+        self.n_w = n_w
+        self.log_weights = log_weights
         self.coef_mode = beta
-        self.shape = shape
-        self.rate = rate
-        self.lower = lower
-        self.upper = upper
-        if not self.shape > 0.0 and upper == math.inf:
+        self.shape = on_precision.shape + 0.5 * n_w
+        self.rate = on_precision.rate + 0.5 * errors
+        self.lower = on_precision.disp_lower
+        self.upper = on_precision.disp_upper
+        if not self.shape > 0.0 and self.upper == math.inf:
             raise ImproperPosteriorError(
                 f"the posterior is improper as the dispersion goes to infinity: shape + n/2 = {self.shape:g} must be "
                 "positive. Use a larger shape, more data, or disp_upper."
             )
-        if not self.rate > 0.0 and lower == 0.0:
+        if not self.rate > 0.0 and self.lower == 0.0:
             raise ImproperPosteriorError(
                 "the posterior is improper as the dispersion goes to 0: the residuals are all zero and the prior rate "
                 "is 0. Use rate > 0 or disp_lower."
@@ -43,3 +51,35 @@ class PrecisionPosterior:
             return coefficients, dispersion, ones(n)
         t, iters = LogPrecision.of_gamma(self.shape, self.rate, self.lower, self.upper).draw(n, rng)
         return coefficients, np.clip(np.exp(-t), self.lower, self.upper), iters
+
+    def _log_precision(self):
+        return LogPrecision.of_gamma(self.shape, self.rate, self.lower, self.upper)
+
+    def moments(self):
+        """Moments of the dispersion; beta is known."""
+        p = self.coef_mode.shape[0]
+        a, b = self.shape, self.rate
+        if self.lower == 0.0 and self.upper == math.inf:
+            mean = b / (a - 1.0) if a > 1.0 else math.inf
+            sd = mean / math.sqrt(a - 2.0) if a > 2.0 else math.inf
+        else:
+            t, weight = self._log_precision().nodes
+            phi = np.exp(-t)
+            mean = float(weight @ phi) if a > 1.0 or self.upper < math.inf else math.inf
+            finite = a > 2.0 or self.upper < math.inf
+            sd = math.sqrt(max(weight @ phi**2 - mean**2, 0.0)) if finite else math.inf
+        return Moments(self.coef_mode.copy(), np.zeros((p, p)), mean, sd)
+
+    def conditional(self, combinations):
+        """The linear combinations `combinations` (k, p) of beta, which is known, over the precision."""
+        t, weight = self._log_precision().nodes
+        mean = np.broadcast_to(combinations @ self.coef_mode, (t.shape[0], combinations.shape[0]))
+        return Mixture(weight, t, mean, np.zeros(mean.shape))
+
+    def log_evidence(self):
+        """Log marginal likelihood of the data given beta, all constants included."""
+        constant = self.on_precision.log_constant
+        if math.isnan(constant):
+            raise_for_flat()
+        constant += 0.5 * self.log_weights - 0.5 * self.n_w * LOG_2PI
+        return constant - gamma_log_constant(self.shape, self.rate, self.lower, self.upper)

@@ -9,6 +9,8 @@ from glmbayes.checks import any_float_array, labels_of, scalar
 from glmbayes.errors import InputError
 from glmbayes.kernels.covariance import ASYMMETRIC, FLAT, NOT_FINITE, OK, factor_covariance
 from glmbayes.kernels.linalg import asymmetry
+from glmbayes.posteriors.mixture import Mixture
+from glmbayes.posteriors.normal import NormalPosterior
 from glmbayes.rows import reduce
 
 
@@ -108,6 +110,41 @@ class Prior(Frozen):
         if coefficient.blocks is not None:
             raise InputError("this prior's mu or Sigma varies by block: use rlmb_blocks.")
         return coefficient
+
+    def aligned(self, names):
+        """The same prior with its coefficients in the order of `names`."""
+        coefficient = self.coefficient.aligned(names)
+        return self if coefficient is self.coefficient else self._with(coefficient.mu, coefficient.Sigma, tuple(names))
+
+    def restricted(self, names, columns):
+        """What this prior says about the coefficients at positions `columns`; `names` are those of the whole design."""
+        whole = self.coefficient
+        part = np.ix_(columns, columns)
+        return self._with(whole.mu[columns], whole.Sigma[part], tuple(names[i] for i in columns))
+
+    def _with(self, mu, Sigma, names):
+        arguments = self._arguments()
+        arguments["mu"] = mu
+        arguments["Sigma_0" if "Sigma_0" in arguments else "Sigma"] = Sigma
+        return _rebuild(type(self), arguments, names)
+
+    def location_scale(self, dispersion):
+        """Prior mean and covariance of the coefficients, at a given dispersion where the covariance depends on it."""
+        return self.coefficient.mu, self.coefficient.Sigma
+
+    def conditional(self, combinations):
+        """Prior distribution of linear combinations (k, p) of beta, or None when it is improper."""
+        mu, Sigma = self.coefficient.mu, self.coefficient.Sigma
+        flat = np.isinf(np.diag(Sigma))
+        if (combinations[:, flat] != 0.0).any():
+            return None
+        Sigma = np.where(np.isinf(Sigma), 0.0, Sigma)
+        var = np.einsum("ij,jk,ik->i", combinations, Sigma, combinations)
+        return Mixture(np.ones(1), np.zeros(1), (combinations @ mu)[None, :], var[None, :])
+
+    def conditional_covariance(self, rows, dispersion):
+        """Posterior covariance of the coefficients given the dispersion."""
+        return NormalPosterior(rows, self.coefficient, dispersion).moments().cov
 
     def posterior(self, y, x, offset, weights, weights_type, coefficient):
         """The posterior given checked arrays and this prior's part for them (see `coefficient_for`)."""

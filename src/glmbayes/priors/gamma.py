@@ -9,8 +9,10 @@ from glmbayes.errors import InputError
 from glmbayes.kernels.blocks import block_errors
 from glmbayes.kernels.linalg import all_finite
 from glmbayes.kernels.log_precision import DONE
+from glmbayes.kernels.rows import squared_errors
 from glmbayes.posteriors.gamma_variates import standard_gamma
-from glmbayes.posteriors.log_precision import LogPrecision
+from glmbayes.posteriors.log_precision import LogPrecision, gamma_log_constant
+from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.precision import PrecisionPosterior
 from glmbayes.priors.base import (
     Prior,
@@ -116,11 +118,35 @@ class dGamma(Prior):
             raise InputError(f"beta must have one entry per column of x ({p}); got {beta.shape[0]}.")
         return beta
 
+    @property
+    def log_constant(self):
+        """Logarithm of the constant of the prior density of the precision; NaN when improper."""
+        return gamma_log_constant(self.shape, self.rate, self.disp_lower, self.disp_upper)
+
+    def aligned(self, names):
+        """The same prior with its coefficients in the order of `names`."""
+        beta = self.coefficient_for(tuple(names), len(names))
+        return self if beta is self.beta else dGamma(**{**self._arguments(), "beta": beta})
+
+    def restricted(self, names, columns):
+        raise InputError("dGamma keeps the coefficients fixed: there are no smaller models to fit.")
+
+    def location_scale(self, dispersion):
+        return self.beta, np.zeros((self.beta.shape[0], self.beta.shape[0]))
+
+    def conditional(self, combinations):
+        mean = (combinations @ self.beta)[None, :]
+        return Mixture(np.ones(1), np.zeros(1), mean, np.zeros(mean.shape))
+
+    def conditional_covariance(self, rows, dispersion):
+        return np.zeros((self.beta.shape[0], self.beta.shape[0]))
+
+    def build(self, rows, beta):
+        return PrecisionPosterior(self, beta, rows.n_w, squared_errors(rows.triangle, beta), rows.log_weights)
+
     def posterior(self, y, x, offset, weights, weights_type, beta):
-        n_w, errors = errors_at(y, x, offset, weights, weights_type, beta)
-        return PrecisionPosterior(
-            self.shape + 0.5 * n_w, self.rate + 0.5 * errors, beta, self.disp_lower, self.disp_upper
-        )
+        n_w, logs, errors = errors_at(y, x, offset, weights, weights_type, beta)
+        return PrecisionPosterior(self, beta, n_w, errors, logs)
 
     def draw_blocks(self, n, data, names, frequency, rng):
         y, x, offset, weights, starts = data
@@ -137,13 +163,7 @@ class dGamma(Prior):
         mode[:] = beta
         if failure[1] == DONE:
             for j in range(n_blocks):
-                part = PrecisionPosterior(
-                    self.shape + 0.5 * n_w[j],
-                    self.rate + 0.5 * errors[j],
-                    mode[j],
-                    self.disp_lower,
-                    self.disp_upper,
-                )
+                part = PrecisionPosterior(self, mode[j], n_w[j], errors[j])
                 _, dispersion[j], iters[j] = part.draw(n, rng)
         return by_draw(np.repeat(mode[:, None, :], n, axis=1), dispersion, iters, mode, failure)
 

@@ -60,8 +60,13 @@ class dIndependent_Normal(Prior):
         """The prior on the precision, see `glmbayes.priors.sigma`."""
         return self.sd.terms
 
+    @property
+    def log_constant(self):
+        """Logarithm of the constant of the prior density of the precision; NaN when improper."""
+        return self.sd.log_constant
+
     def build(self, rows, coefficient):
-        return IndependentPosterior(rows, coefficient, self.terms, self.disp_lower, self.disp_upper)
+        return IndependentPosterior(rows, coefficient, self)
 
     def draw_blocks(self, n, data, names, frequency, rng):
         return draw_independent_blocks(self, n, data, names, frequency, rng)

@@ -7,7 +7,7 @@ import numpy as np
 from glmbayes.checks import count, scalar
 from glmbayes.posteriors.gamma_variates import standard_gamma
 from glmbayes.posteriors.independent import IndependentPosterior
-from glmbayes.posteriors.log_precision import LogPrecision
+from glmbayes.posteriors.log_precision import LogPrecision, gamma_log_constant
 from glmbayes.priors.base import (
     CoefficientPrior,
     Prior,
@@ -79,8 +79,13 @@ class dIndependent_Normal_Gamma(Prior):
         text = f"precision 1/phi ~ Gamma(shape = {self.shape:g}, rate = {self.rate:g}), independent of beta"
         return text + limits_text(self.disp_lower, self.disp_upper)
 
+    @property
+    def log_constant(self):
+        """Logarithm of the constant of the prior density of the precision."""
+        return gamma_log_constant(self.shape, self.rate, self.disp_lower, self.disp_upper)
+
     def build(self, rows, coefficient):
-        return IndependentPosterior(rows, coefficient, self.terms, self.disp_lower, self.disp_upper)
+        return IndependentPosterior(rows, coefficient, self)
 
     def draw_blocks(self, n, data, names, frequency, rng):
         return draw_independent_blocks(self, n, data, names, frequency, rng)

@@ -1,11 +1,16 @@
 """The conjugate normal-gamma prior."""
 
+import math
+
 import numpy as np
 
 from glmbayes.checks import count, scalar
 from glmbayes.kernels.blocks import block_weights, normal_gamma_blocks
 from glmbayes.kernels.log_precision import DONE
 from glmbayes.posteriors.gamma_variates import standard_gamma
+from glmbayes.posteriors.log_precision import LogPrecision
+from glmbayes.posteriors.mixture import Mixture
+from glmbayes.posteriors.normal import NormalPosterior
 from glmbayes.posteriors.normal_gamma import NormalGammaPosterior
 from glmbayes.priors.base import CoefficientPrior, Prior, PriorDraws, by_draw, empty_blocks, set_field
 from glmbayes.random import generator
@@ -54,6 +59,19 @@ class dNormal_Gamma(Prior):
 
     def _on_precision(self):
         return f"precision 1/phi ~ Gamma(shape = {self.shape:g}, rate = {self.rate:g})"
+
+    def location_scale(self, dispersion):
+        return self.coefficient.mu, self.coefficient.Sigma * dispersion
+
+    def conditional(self, combinations):
+        t, weight = LogPrecision.of_gamma(self.shape, self.rate, 0.0, math.inf).nodes
+        var = np.einsum("ij,jk,ik->i", combinations, self.coefficient.Sigma, combinations)
+        mean = np.broadcast_to(combinations @ self.coefficient.mu, (t.size, combinations.shape[0]))
+        return Mixture(weight, t, mean, np.exp(-t)[:, None] * var)
+
+    def conditional_covariance(self, rows, dispersion):
+        scaled = CoefficientPrior(self.coefficient.mu, self.coefficient.Sigma * dispersion)
+        return NormalPosterior(rows, scaled, dispersion).moments().cov
 
     def build(self, rows, coefficient):
         return NormalGammaPosterior(rows, coefficient, self.shape, self.rate)

@@ -1,0 +1,48 @@
+"""The Gaussian response: what a fitted model needs to know about y given the linear predictor."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glmbayes.posteriors.moments import LOG_2PI
+
+
+@dataclass(frozen=True)
+class GaussianLikelihood:
+    """y ~ N(eta, dispersion), with weights that count observations or divide the variance.
+
+    Attributes
+    ----------
+    weights_type : {"frequency", "precision"}
+    """
+
+    weights_type: str = "frequency"
+    family: str = "gaussian"
+    link: str = "identity"
+
+    def mean(self, eta):
+        """Expected response at linear predictor `eta`."""
+        return eta
+
+    def log_lik(self, y, eta, dispersion, weights=None):
+        """Log-likelihood of each observation (arrays broadcast)."""
+        z2 = (y - eta) ** 2 / dispersion
+        value = -0.5 * (LOG_2PI + np.log(dispersion) + z2)
+        if weights is None:
+            return value
+        if self.weights_type == "frequency":
+            return weights * value
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(weights > 0, value - 0.5 * (weights - 1.0) * z2 + 0.5 * np.log(weights), 0.0)
+
+    def sample(self, rng, eta, dispersion, weights=None):
+        """One response for each entry of `eta`."""
+        variance = dispersion if weights is None or self.weights_type == "frequency" else dispersion / weights
+        return eta + np.sqrt(variance) * rng.standard_normal(np.shape(eta))
+
+    def count(self, design_y, weights):
+        """What the observations count as (n_w) and how many have positive weight."""
+        if weights is None:
+            return float(design_y.shape[0]), design_y.shape[0]
+        positive = int((weights > 0).sum())
+        return (float(weights.sum()) if self.weights_type == "frequency" else float(positive)), positive

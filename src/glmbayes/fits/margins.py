@@ -1,0 +1,106 @@
+"""Marginal means of factors, their contrasts, and arbitrary linear combinations."""
+
+import itertools
+
+import numpy as np
+
+from glmbayes.checks import option, scalar
+from glmbayes.errors import InputError
+from glmbayes.fits.hypotheses import parse_combination
+
+
+def summarise(fit, combinations, constants, labels, level):
+    """DataFrame with mean, sd, interval and P(> 0) of combinations @ beta + constants, without Monte Carlo error."""
+    import pandas as pd
+
+    level = scalar(level, "level", above=0.0)
+    if not level < 1.0:
+        raise InputError(f"level must be less than 1; got {level:g}.")
+    mixture = fit.conditional(np.ascontiguousarray(combinations, dtype=float))
+    mean, sd = mixture.location()
+    lower, upper = (mixture.quantile(q) + constants for q in (0.5 * (1.0 - level), 0.5 * (1.0 + level)))
+    positive = 1.0 - mixture.cdf(-np.asarray(constants, dtype=float))
+    values = {"mean": mean + constants, "sd": sd, "lower": lower, "upper": upper, "p_positive": positive}
+    return pd.DataFrame(values, index=labels)
+
+
+def linear_combinations(fit, combinations, level):
+    """See `Fit.linear_combinations`."""
+    if isinstance(combinations, str):
+        combinations = [combinations]
+    if isinstance(combinations, (list, tuple)) and all(isinstance(c, str) for c in combinations):
+        rows, constants = zip(*(parse_combination(fit.names, c) for c in combinations))
+        return summarise(fit, np.array(rows), np.array(constants), list(combinations), level)
+    matrix = np.atleast_2d(np.asarray(combinations, dtype=float))
+    if matrix.shape[1] != len(fit.names):
+        raise InputError(f"a combination has one weight per coefficient ({len(fit.names)}); got {matrix.shape[1]}.")
+    labels = list(getattr(combinations, "index", range(matrix.shape[0])))
+    return summarise(fit, matrix, np.zeros(matrix.shape[0]), labels, level)
+
+
+def reference_grid(fit, factor, at):
+    """(levels, mean design row per level, mean offset): other factors averaged with equal weights."""
+    columns = fit.design.columns
+    at = dict(at or {})
+    unknown = [name for name in [factor, *at] if name not in columns]
+    if unknown:
+        raise InputError(f"{unknown[0]!r} is not a column of the model; it has {sorted(columns)}.")
+    values = {}
+    for name, column in columns.items():
+        if name in at:
+            values[name] = list(np.atleast_1d(at[name]))
+        elif column.kind == "categorical":
+            values[name] = list(column.levels)
+        elif column.kind == "boolean":
+            values[name] = [False, True]
+        elif column.kind == "numeric":
+            values[name] = [column.mean]
+        else:
+            raise InputError(f"column {name} is a matrix: give its value with at={{{name!r}: ...}}.")
+    levels = values.pop(factor)
+    if len(levels) < 2 and columns[factor].kind == "numeric":
+        raise InputError(f"{factor} is numeric: give the values to compare with at={{{factor!r}: [...]}}.")
+    others = list(itertools.product(*values.values()))
+    if len(others) * len(levels) > 1_000_000:
+        raise InputError("the reference grid has more than a million cells: fix some factors with at=.")
+    grid = {factor: np.repeat(np.array(levels, dtype=object), len(others))}
+    for j, name in enumerate(values):
+        grid[name] = np.array([cell[j] for cell in others] * len(levels), dtype=object)
+    grid = {name: _column(cells, columns[name].kind) for name, cells in grid.items()}
+    offset = None
+    if fit.design.recipe.offset_argument == "array":
+        offset = np.full(len(others) * len(levels), float(np.mean(fit.design.offset)))
+    new = fit.design.new(grid, offset=offset)
+    shape = (len(levels), len(others))
+    x = new.X.reshape(*shape, -1).mean(axis=1)
+    shift = np.zeros(len(levels)) if new.offset is None else new.offset.reshape(shape).mean(axis=1)
+    return levels, x, shift
+
+
+def _column(cells, kind):
+    if kind == "numeric":
+        return cells.astype(float)
+    if kind == "boolean":
+        return cells.astype(bool)
+    return np.array([str(c) for c in cells]) if all(isinstance(c, str) for c in cells) else cells
+
+
+def emmeans(fit, factor, at, level):
+    """See `Fit.emmeans`."""
+    levels, x, shift = reference_grid(fit, factor, at)
+    return summarise(fit, x, shift, [f"{factor}={value}" for value in levels], level)
+
+
+def contrasts(fit, factor, method, at, level):
+    """See `Fit.contrasts`."""
+    option(method, "method", ("pairwise", "treatment"))
+    levels, x, shift = reference_grid(fit, factor, at)
+    if method == "pairwise":
+        pairs = list(itertools.combinations(range(len(levels)), 2))
+    else:
+        pairs = [(i, 0) for i in range(1, len(levels))]
+    if not pairs:
+        raise InputError(f"{factor} has a single level: there is nothing to compare.")
+    rows = np.array([x[i] - x[j] for i, j in pairs])
+    constants = np.array([shift[i] - shift[j] for i, j in pairs])
+    return summarise(fit, rows, constants, [f"{levels[i]} - {levels[j]}" for i, j in pairs], level)

@@ -1,0 +1,252 @@
+"""The summary table: text in R's layout, HTML for notebooks, DataFrames for the rest."""
+
+import html
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from glmbayes.errors import InputError
+from glmbayes.fits.criteria import dic
+from glmbayes.fits.hypotheses import directional_tail, hdi_of
+from glmbayes.fits.reference import maximum_likelihood, null_mode
+
+PERCENTILES = (1.0, 2.5, 5.0, 50.0, 95.0, 97.5, 99.0)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Summary:
+    """What `fit.summary()` returns.
+
+    Attributes
+    ----------
+    fit : the fitted model
+    conf_level : float
+    hdi : bool
+        Highest-density intervals instead of equal-tailed ones.
+    """
+
+    fit: object
+    conf_level: float
+    hdi: bool
+
+    @classmethod
+    def of(cls, fit, conf_level=0.95, hdi=False):
+        if not 0.0 < conf_level < 1.0:
+            raise InputError(f"conf_level must be between 0 and 1; got {conf_level!r}.")
+        return cls(fit, float(conf_level), bool(hdi))
+
+    @cached_property
+    def prior_table(self):
+        """Null mode, prior mean and sd, maximum-likelihood estimate and its standard error."""
+        import pandas as pd
+
+        fit = self.fit
+        estimate, cov, dispersion = maximum_likelihood(fit)
+        mu, Sigma = fit.prior.location_scale(fit.moments.dispersion_mean)
+        columns = {
+            "null mode": null_mode(fit),
+            "prior mean": mu,
+            "prior sd": np.sqrt(np.diag(Sigma)),
+            "ML estimate": estimate,
+            "ML se": np.sqrt(np.diag(cov) * dispersion),
+        }
+        return pd.DataFrame(columns, index=list(fit.names))
+
+    @cached_property
+    def table(self):
+        """Posterior mode, mean, sd, Monte Carlo error of the draws' mean, interval, tail probabilities."""
+        import pandas as pd
+
+        fit = self.fit
+        moments = fit.moments
+        sd = np.sqrt(np.diag(moments.cov))
+        mixture = fit.conditional(np.eye(len(fit.names)))
+        tails = (0.5 * (1.0 - self.conf_level), 0.5 * (1.0 + self.conf_level))
+        if self.hdi:
+            limits = hdi_of(fit.draws.coefficients, self.conf_level).T
+        else:
+            limits = np.quantile(fit.draws.coefficients, tails, axis=0)
+        prior_mean, _ = fit.prior.location_scale(1.0)
+        columns = {
+            "mode": fit.posterior.coef_mode,
+            "mean": moments.mean,
+            "sd": sd,
+            "MC error": sd / math.sqrt(fit.n_draws),
+            "lower": limits[0],
+            "upper": limits[1],
+            "tail(null)": _far_side(mixture, null_mode(fit)),
+            "tail(prior)": _far_side(mixture, prior_mean),
+        }
+        return pd.DataFrame(columns, index=list(fit.names))
+
+    @cached_property
+    def percentiles(self):
+        """Percentiles of the draws."""
+        import pandas as pd
+
+        values = np.percentile(self.fit.draws.coefficients, PERCENTILES, axis=0).T
+        columns = ["median" if q == 50.0 else f"{q:g} %" for q in PERCENTILES]
+        return pd.DataFrame(values, index=list(self.fit.names), columns=columns)
+
+    @cached_property
+    def statistics(self):
+        """Model-level numbers: Series."""
+        import pandas as pd
+
+        fit = self.fit
+        moments = fit.moments
+        values = {
+            "observations": fit.nobs,
+            "draws": fit.n_draws,
+            "dispersion mean": moments.dispersion_mean,
+            "dispersion sd": moments.dispersion_sd,
+            "residual sd (median)": float(np.sqrt(np.median(fit.draws.dispersion))),
+        }
+        try:
+            criterion = dic(fit)
+            values.update({"expected deviance": criterion.expected, "pD": criterion.p_d, "DIC": criterion.dic})
+        except InputError:
+            values.update({"expected deviance": fit.expected_deviance(), "pD": math.nan, "DIC": math.nan})
+        try:
+            values["log marginal likelihood"] = fit.log_marginal_likelihood()
+        except InputError:
+            values["log marginal likelihood"] = math.nan
+        r2 = fit.bayes_r2()
+        values["Bayesian R2"] = float(r2.mean())
+        values["Bayesian R2 sd"] = float(r2.std())
+        values["candidates per draw"] = float(fit.draws.iters.mean())
+        if fit.prior.coefficient is not None:
+            for reference in ("prior", "null"):
+                values[f"directional tail ({reference})"] = directional_tail(fit, reference).probability
+        return pd.Series(values)
+
+    @cached_property
+    def residuals(self):
+        """Quantiles of the residuals at the posterior mean."""
+        return np.percentile(self.fit.residuals(), (0, 25, 50, 75, 100))
+
+    @property
+    def notes(self):
+        """What the reader should know about how the data were used."""
+        return describe_data(self.fit)
+
+    def _interval_names(self):
+        if self.hdi:
+            return {"lower": f"{100 * self.conf_level:g} % HDI from", "upper": "to"}
+        return {"lower": f"{50 * (1 - self.conf_level):g} %", "upper": f"{50 * (1 + self.conf_level):g} %"}
+
+    def __str__(self):
+        s = self.statistics
+        parts = [f"Call:\n{self.fit.call}"]
+        parts.append("Prior:\n" + describe_prior(self.fit))
+        quantiles = "".join(f"{name:>11}" for name in ("Min", "1Q", "Median", "3Q", "Max"))
+        numbers = "".join(f"{value:>11.4g}" for value in self.residuals)
+        parts.append(f"Residuals at the posterior mean:\n{quantiles}\n{numbers}")
+        parts.append("Prior and maximum likelihood:\n" + _text(self.prior_table))
+        posterior = self.table.rename(columns=self._interval_names())
+        parts.append(
+            "Posterior (mean, sd and tails without Monte Carlo error; intervals from the draws):\n" + _text(posterior)
+        )
+        parts.append("Percentiles of the draws:\n" + _text(self.percentiles))
+        parts.append("\n".join(_statistics_lines(s)))
+        if self.notes:
+            parts.append("\n".join(self.notes))
+        return "\n\n".join(parts)
+
+    __repr__ = __str__
+
+    def _repr_html_(self):
+        posterior = self.table.rename(columns=self._interval_names())
+        sections = [
+            ("Prior and maximum likelihood", self.prior_table),
+            ("Posterior", posterior),
+            ("Percentiles of the draws", self.percentiles),
+        ]
+        body = [f"<pre>{html.escape(self.fit.call)}</pre>", f"<p>{html.escape(describe_prior(self.fit))}</p>"]
+        for title, table in sections:
+            shown = table.map(_number).to_html(border=0)
+            body.append(f"<p><b>{title}</b></p>{shown}")
+        lines = [*_statistics_lines(self.statistics), *self.notes]
+        body.append("<p>" + "<br>".join(html.escape(line) for line in lines) + "</p>")
+        return "\n".join(body)
+
+
+def _far_side(mixture, values):
+    """Posterior probability on the other side of `values` from the bulk."""
+    below = mixture.cdf(values)
+    return np.minimum(below, 1.0 - below)
+
+
+def describe_prior(fit):
+    """One or two lines on the prior and where it came from."""
+    lines = [f"{type(fit.prior).__name__}, {fit.prior._on_precision()}"]
+    if fit.setup is not None:
+        settings = fit.setup.settings
+        lines.append(
+            f"(built from the data by Prior_Setup: pwt = {_short(settings.pwt)}, worth {settings.n_prior:.3g} "
+            "observations)"
+        )
+    return "\n".join(lines)
+
+
+def _short(pwt):
+    return f"{float(pwt):g}" if np.size(pwt) == 1 else "by coefficient"
+
+
+def describe_data(fit):
+    """Lines on rows dropped, weights, levels and names from the caller's scope."""
+    d = fit.design
+    lines = list(d.notes)
+    if d.n_missing:
+        lines.append(f"{d.n_missing} row(s) dropped for missing values.")
+    if d.n_subset:
+        lines.append(f"{d.n_subset} row(s) left out by subset.")
+    if d.weights is not None:
+        meaning = (
+            "counts of observations" if fit.likelihood.weights_type == "frequency" else "precisions (as in R's lm)"
+        )
+        lines.append(f"Weights are {meaning} (weights_type='{fit.likelihood.weights_type}').")
+    if d.scope_names:
+        lines.append(f"Taken from the caller's scope: {', '.join(d.scope_names)}.")
+    return lines
+
+
+def _statistics_lines(s):
+    def show(name):
+        return _number(s[name])
+
+    lines = [
+        f"Observations: {int(s['observations'])}   Draws: {int(s['draws'])} (iid, "
+        f"{s['candidates per draw']:.3g} candidates per draw)",
+        f"Dispersion (residual variance): mean {show('dispersion mean')}, sd {show('dispersion sd')};  "
+        f"residual sd: median {show('residual sd (median)')}",
+        f"Expected deviance: {show('expected deviance')}   pD: {show('pD')}   DIC: {show('DIC')}",
+        f"Log marginal likelihood: {show('log marginal likelihood')}",
+        f"Bayesian R-squared: {show('Bayesian R2')} (sd {show('Bayesian R2 sd')})",
+    ]
+    if "directional tail (prior)" in s:
+        lines.append(
+            f"Directional tail against the prior mean: {show('directional tail (prior)')}, against the null: "
+            f"{show('directional tail (null)')}"
+        )
+    return lines
+
+
+def _number(value):
+    if not math.isfinite(value):
+        return {math.inf: "infinite"}.get(value, "undefined")
+    return f"{value:.4g}" if abs(value) < 1e4 or abs(value) >= 1e7 else f"{value:.1f}"
+
+
+def _text(table):
+    """A DataFrame as aligned text, numbers to four or five significant digits."""
+    cells = [[_number(v) for v in row] for row in table.to_numpy()]
+    headers = [str(c) for c in table.columns]
+    label = max(len(str(i)) for i in table.index)
+    widths = [max(len(h), *(len(row[j]) for row in cells)) for j, h in enumerate(headers)]
+    lines = [" " * label + "".join(f"  {h:>{w}}" for h, w in zip(headers, widths))]
+    for name, row in zip(table.index, cells):
+        lines.append(f"{name!s:<{label}}" + "".join(f"  {v:>{w}}" for v, w in zip(row, widths)))
+    return "\n".join(lines)

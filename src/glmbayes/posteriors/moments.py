@@ -1,0 +1,25 @@
+"""Deterministic summaries that every posterior answers with."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Moments(NamedTuple):
+    """Posterior means and covariances, without Monte Carlo error.
+
+    Attributes
+    ----------
+    mean, cov : (p,) and (p, p) arrays
+        Of the coefficients; the covariance is infinite where it does not exist.
+    dispersion_mean, dispersion_sd : float
+        Of the dispersion; infinite where they do not exist.
+    """
+
+    mean: np.ndarray
+    cov: np.ndarray
+    dispersion_mean: float
+    dispersion_sd: float
+
+
+LOG_2PI = float(np.log(2.0 * np.pi))

@@ -1,0 +1,23 @@
+"""The spectral form of a regression by whichever route is faster; see `glmbayes.kernels.spectral`."""
+
+import numpy as np
+
+from glmbayes.kernels.spectral import EXACT_FIT, data_size, spectral_form
+
+SMALL_P = 16  # above it LAPACK's singular values are faster than Jacobi's
+
+
+def diagonalise(triangle, mu, low):
+    """Singular values s (p,), projections z (p,), residual sum of squares and T (p, p) with beta = mu + T c."""
+    p = mu.shape[0]
+    if p <= SMALL_P:
+        s, z, transform = np.empty(p), np.empty(p), np.empty((p, p))
+        rss = spectral_form(triangle, mu, low, s, z, transform)
+        return s, z, rss, transform
+    r = triangle[:p, p] - triangle[:p, :p] @ mu
+    u, s, vt = np.linalg.svd(triangle[:p, :p] @ low)
+    z = u.T @ r
+    rss = float(np.sum((r - u @ z) ** 2) + triangle[p, p] ** 2)
+    if rss <= EXACT_FIT * data_size(triangle, mu):
+        rss = 0.0
+    return s, z, rss, np.ascontiguousarray(low @ vt.T)
