@@ -8,7 +8,7 @@ from glmbayes.glm import costs
 from glmbayes.glm.radial import RadialSampler
 from glmbayes.glm.tall import TallSampler
 
-_PILOT = 128
+_PILOT = 256
 _TALL_FROM = 4000  # rows: below, the checks cannot pay
 NAMES = ("auto", "grid", "radial", "tall")
 
@@ -42,7 +42,7 @@ def _laplace_candidates(sampler):
 def estimate_radial(sampler: RadialSampler):
     """From the envelope's mass, and the squeeze's share of undecided candidates in a short pilot run."""
     n, p = sampler.white.design.shape
-    undecided = sampler.pilot(_PILOT) / _PILOT
+    undecided = (sampler.pilot(_PILOT) + 0.5) / (_PILOT + 1)
     each = costs.candidate(p) + costs.cubic(p) + undecided * costs.evaluation(n, p)
     candidates = _laplace_candidates(sampler)
     return Estimate(sampler.name, sampler, candidates, candidates * each)
