@@ -65,14 +65,14 @@ def starts(rng, p, count=100):
 @pytest.mark.parametrize("name", CASES)
 def test_log_acceptance_is_never_positive(name, rng):
     sampler = _radial(CASES[name])
-    p = sampler.white.mode.size
+    p = sampler.white.size
     best = climb(lambda Z: sampler.log_ratio(Z) - log_bound(sampler.table, Z), starts(rng, p), rng)
     assert best.max() <= TOLERANCE
 
 
 def _excess_over_heights(sampler, heights):
     """max over radii of f + K along a direction, as a function of directions; K for the direction's own angle."""
-    p = sampler.white.mode.size
+    p = sampler.white.size
     radii = np.concatenate([np.geomspace(1e-3, 0.3, 5), np.linspace(0.5, np.sqrt(p) + 5.0, 24)])
 
     def value(S):
@@ -93,7 +93,7 @@ def test_curvature_bound_without_the_slack_of_tangents(name, rng):
     """f + K <= 0 with K at single angles: the bound itself, where the table adds a percent of slack."""
     sampler = _radial(CASES[name])
     value = _excess_over_heights(sampler, lambda r, cell: radial_heights(sampler.shape, r, cell)[0])
-    best = climb(value, starts(rng, sampler.white.mode.size, 12), rng, rounds=25)
+    best = climb(value, starts(rng, sampler.white.size, 12), rng, rounds=25)
     assert best.max() <= TOLERANCE
 
 
@@ -157,6 +157,6 @@ def test_a_curvature_bound_that_is_too_good_is_caught(fault, rng):
 
 
 def test_hopeless_calls_are_refused():
-    case = CASES["cloglog n < p"]
+    sampler = _radial(CASES["cloglog separated"])
     with pytest.raises(SamplerError, match="candidates each"):
-        choose(_radial(case).white, _radial(case).shape, "auto", 10**9)
+        choose(sampler.white, sampler.shape, "auto", 10**9)

@@ -35,7 +35,7 @@ class Estimate:
 
 def _laplace_candidates(sampler):
     """Candidates per draw if the posterior were exactly normal."""
-    p = sampler.white.mode.size
+    p = sampler.white.size
     return max(1.0, math.exp(min(sampler.log_mass - 0.5 * p * math.log(2.0 * math.pi), 700.0)))
 
 

@@ -111,13 +111,13 @@ class RadialSampler:
 
     def pilot(self, count):
         """How many of `count` candidates the squeeze leaves undecided."""
-        Z = np.empty((count, self.white.mode.size))
+        Z = np.empty((count, self.white.size))
         need, log_u, verdict = np.empty(count), np.empty(count), np.empty(count, np.int8)
         return kernel.propose(self.streams(0)[0], self.table, self.shape.squeeze, Z, need, log_u, verdict)
 
     def candidates(self, streams, count):
         """`count` candidates in order: Z and whether each is accepted.  Returns Z, accepted, rows evaluated."""
-        Z = np.empty((count, self.white.mode.size))
+        Z = np.empty((count, self.white.size))
         need, log_u = np.empty(count), np.empty(count)
         verdict = np.empty(count, np.int8)
         undecided = kernel.propose(streams[0], self.table, self.shape.squeeze, Z, need, log_u, verdict)
