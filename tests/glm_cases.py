@@ -1,86 +1,93 @@
-"""Families as plain NumPy log-likelihoods, and data made to break samplers."""
+"""Data sets for the GLM samplers: the benchmark recipe and cases chosen to break bounds."""
 
 import numpy as np
-from scipy import special
 
 from glmbayes import families
 
-EMPTY = np.empty(0)
-LINKS = [
-    ("binomial", "logit"), ("binomial", "probit"), ("binomial", "cloglog"),
-    ("poisson", "log"), ("gamma", "log"), ("gaussian", "identity"),
-]  # fmt: skip
+
+def logistic_recipe(rng, n, p, prior_weight=0.01):
+    """Standard normal covariates, and the prior N(0, (1-w)/w H^-1) at the maximum-likelihood estimate."""
+    X = np.column_stack([np.ones(n), rng.standard_normal((n, p - 1))])
+    beta = np.concatenate([[0.3], rng.standard_normal(p - 1) / np.sqrt(p)])
+    y = (rng.random(n) < 1 / (1 + np.exp(-X @ beta))).astype(float)
+    b = np.zeros(p)
+    for _ in range(40):
+        mu = 1 / (1 + np.exp(-X @ b))
+        H = (X * (mu * (1 - mu))[:, None]).T @ X + 1e-9 * np.eye(p)
+        b += np.linalg.solve(H, X.T @ (y - mu))
+        b *= min(1.0, 30.0 / np.abs(b).max())
+    return dict(
+        y=y,
+        X=X,
+        offset=np.zeros(n),
+        weights=np.ones(n),
+        family="binomial",
+        mu=np.zeros(p),
+        precision=H * prior_weight / (1 - prior_weight),
+    )
 
 
-def log_likelihood(name, link, eta, y):
-    """One row's log-likelihood without its constant, from scipy (broadcasts)."""
-    if name == "poisson":
-        return y * eta - np.exp(eta)
-    if name == "gamma":
-        return -eta - y * np.exp(-eta)
-    if name == "gaussian":
-        return -0.5 * np.square(y - eta)
-    if link == "logit":
-        log_p, log_q = special.log_expit(eta), special.log_expit(-eta)
-    elif link == "probit":
-        log_p, log_q = special.log_ndtr(eta), special.log_ndtr(-eta)
-    else:
-        log_q = -np.exp(eta)
-        log_p = np.log(-np.expm1(np.minimum(log_q, -1e-300)))
-    with np.errstate(invalid="ignore"):
-        return np.where(y > 0, y * log_p, 0.0) + np.where(y < 1, (1 - y) * log_q, 0.0)
+def _case(family, y, X, offset=None, weights=None, mu=None, sd=10.0, dispersion=1.0):
+    X = np.ascontiguousarray(X, dtype=float)
+    n, p = X.shape
+    return dict(
+        y=np.asarray(y, dtype=float),
+        X=X,
+        offset=np.zeros(n) if offset is None else np.asarray(offset, dtype=float),
+        weights=np.ones(n) if weights is None else np.asarray(weights, dtype=float),
+        family=families.get(*family) if isinstance(family, tuple) else families.get(family),
+        mu=np.zeros(p) if mu is None else np.asarray(mu, dtype=float),
+        precision=np.eye(p) / sd**2,
+        dispersion=dispersion,
+    )
 
 
-def log_posterior_1d(name, link, theta, y, x, offset, weights, mu, variance):
-    """Log posterior at an array of `theta`, without the data's constant but with the prior's."""
-    theta = np.atleast_1d(theta)
-    eta = np.multiply.outer(theta, x) + offset
-    with np.errstate(over="ignore", divide="ignore"):
-        total = (weights * log_likelihood(name, link, eta, y)).sum(axis=1)
-    return total - 0.5 * (theta - mu) ** 2 / variance - 0.5 * np.log(2 * np.pi * variance)
-
-
-def response(rng, name, eta, trials=1.0):
-    """Draw responses for linear predictors (logit mean for the binomial)."""
-    if name == "poisson":
-        return rng.poisson(np.exp(eta)).astype(float)
-    if name == "gamma":
-        return rng.gamma(2.0, np.exp(eta) / 2.0)
-    if name == "gaussian":
-        return rng.normal(eta)
-    return rng.binomial(np.asarray(trials, int), special.expit(eta)) / trials
-
-
-def kernel(name, link):
-    return families.get(name, link).kernel
-
-
-def one_coefficient_cases():
-    """(label, name, y, x, offset, weights, mu, variance): what a single coefficient can meet."""
-    one, zero, two, three = np.ones(1), np.zeros(1), np.ones(2), np.ones(3)
-    ramp = np.linspace(-2.0, 2.0, 40)
-    cases = [
-        ("a single zero, vague prior", "poisson", zero, one, zero, one, 0.0, 100.0),
-        ("a single zero, very vague prior", "poisson", zero, one, zero, one, 0.0, 1e6),
-        ("count of a million", "poisson", np.array([1e6]), one, zero, one, 0.0, 1.0),
-        ("prior far away", "poisson", np.array([3.0]), one, zero, one, -40.0, 1.0),
-        ("prior far above", "poisson", np.array([3.0]), one, zero, one, 30.0, 1.0),
-        ("weight 1e-6", "poisson", np.array([3.0]), one, zero, np.array([1e-6]), 0.0, 10.0),
-        ("weight 1e6", "poisson", np.array([3.0]), one, zero, np.array([1e6]), 0.0, 10.0),
-        ("weight 1e10", "poisson", np.array([3.0]), one, zero, np.array([1e10]), 0.0, 10.0),
-        ("offset +20", "poisson", np.array([5.0]), one, np.array([20.0]), one, 0.0, 1e3),
-        ("offset -20", "poisson", np.array([5.0]), one, np.array([-20.0]), one, 0.0, 1e3),
-        ("x of 1e3", "poisson", np.array([5.0, 0.0]), np.array([1e3, 1.0]), 0 * two, two, 0.0, 1.0),
-        ("x of 1e-6", "poisson", np.array([5.0]), np.array([1e-6]), zero, one, 0.0, 1e14),
-        ("30 of 30", "binomial", one, one, zero, np.array([30.0]), 0.0, 100.0),
-        ("0 of 1e6", "binomial", zero, one, zero, np.array([1e6]), 0.0, 100.0),
-        ("half of 1e10", "binomial", np.array([0.5]), one, zero, np.array([1e10]), 0.0, 1.0),
-        ("leverage", "binomial", np.array([0, 1.0, 1]), np.array([1e3, 1, -1.0]), 0 * three, three, 0.0, 4.0),
-        ("separated", "binomial", 1.0 * (ramp > 0), ramp, 0 * ramp, np.ones(40), 0.0, 25.0),
-        ("offset 20 against it", "binomial", zero, one, np.array([20.0]), one, 0.0, 9.0),
-        ("tiny response", "gamma", np.array([1e-8]), one, zero, np.array([0.3]), 0.0, 10.0),
-        ("huge response", "gamma", np.array([1e8]), one, zero, np.array([3.0]), 0.0, 10.0),
-        ("tiny shape", "gamma", np.array([2.0]), one, zero, np.array([1e-6]), 0.0, 1e4),
-        ("no information", "gaussian", np.array([2.0]), zero, zero, one, 1.0, 4.0),
-    ]  # fmt: skip
+def adversarial():
+    """Name -> arguments of `build_glm_posterior`."""
+    rng = np.random.default_rng(5)
+    n, p = 40, 4
+    X = np.column_stack([np.ones(n), rng.standard_normal((n, p - 1))])
+    leverage = X.copy()
+    leverage[0, 1] = 1e3
+    collinear = X.copy()
+    collinear[:, 2] = collinear[:, 1] + 1e-7 * rng.standard_normal(n)
+    far = X.copy()
+    far[:, 1] += 1e4
+    sign = (X[:, 1] > 0).astype(float)
+    half = (rng.random(n) < 0.5).astype(float)
+    wild = 10.0 ** rng.uniform(-6, 6, n)
+    wide = np.column_stack([np.ones(6), rng.standard_normal((6, 11))])
+    cases = {}
+    for link in ("logit", "probit", "cloglog"):
+        b = ("binomial", link)
+        cases |= {
+            f"{link} separated": _case(b, sign, X),
+            f"{link} leverage": _case(b, half, leverage),
+            f"{link} collinear": _case(b, half, collinear),
+            f"{link} uncentred": _case(b, half, far),
+            f"{link} n < p": _case(b, rng.random(6) < 0.5, wide, sd=2.0),
+            f"{link} n = 1": _case(b, [1.0], [[1.0, -2.0]], sd=3.0),
+            f"{link} weights": _case(b, rng.random(n).round(2), X, weights=wild),
+            f"{link} offsets": _case(b, half, X, offset=rng.choice([-20.0, 20.0], n), sd=3.0),
+            f"{link} rare": _case(b, np.arange(n) == 3, X),
+        }
+    counts = rng.poisson(2.0, n)
+    positive = rng.gamma(1.0, 1.0, n)
+    cases |= {
+        "poisson zeros": _case("poisson", np.zeros(n), X, sd=3.0),
+        "poisson millions": _case("poisson", rng.poisson(1e6, n), X),
+        "poisson leverage": _case("poisson", counts, leverage),
+        "poisson collinear": _case("poisson", counts, collinear),
+        "poisson n = 1": _case("poisson", [0.0], [[1.0, -2.0]], sd=3.0),
+        "poisson weights": _case("poisson", counts, X, weights=wild),
+        "poisson offsets": _case("poisson", counts, X, offset=rng.choice([-20.0, 20.0], n), sd=3.0),
+        "poisson n < p": _case("poisson", [0, 3, 1, 0, 9, 2], wide, sd=2.0),
+        "gamma": _case("gamma", positive, X, dispersion=0.7),
+        "gamma leverage": _case("gamma", positive, leverage, dispersion=0.7),
+        "gamma weights": _case("gamma", positive, X, weights=wild, dispersion=0.7),
+        "gamma offsets": _case("gamma", positive, X, offset=rng.choice([-20.0, 20.0], n), sd=3.0),
+        "gamma spread": _case("gamma", 10.0 ** rng.uniform(-6, 6, n), X, dispersion=2.0),
+        "gaussian": _case("gaussian", rng.standard_normal(n), leverage),
+        "gaussian n < p": _case("gaussian", rng.standard_normal(6), wide),
+    }
     return cases

@@ -8,7 +8,7 @@ from glmbayes.glm import costs
 from glmbayes.glm.radial import RadialSampler
 from glmbayes.glm.tall import TallSampler
 
-_PILOT = 128
+_PILOT = 256
 _TALL_FROM = 4000  # rows: below, the checks cannot pay
 NAMES = ("auto", "grid", "radial", "tall")
 
@@ -35,14 +35,14 @@ class Estimate:
 
 def _laplace_candidates(sampler):
     """Candidates per draw if the posterior were exactly normal."""
-    p = sampler.white.mode.size
+    p = sampler.white.size
     return max(1.0, math.exp(min(sampler.log_mass - 0.5 * p * math.log(2.0 * math.pi), 700.0)))
 
 
 def estimate_radial(sampler: RadialSampler):
     """From the envelope's mass, and the squeeze's share of undecided candidates in a short pilot run."""
     n, p = sampler.white.design.shape
-    undecided = sampler.pilot(_PILOT) / _PILOT
+    undecided = (sampler.pilot(_PILOT) + 0.5) / (_PILOT + 1)
     each = costs.candidate(p) + costs.cubic(p) + undecided * costs.evaluation(n, p)
     candidates = _laplace_candidates(sampler)
     return Estimate(sampler.name, sampler, candidates, candidates * each)

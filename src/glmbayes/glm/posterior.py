@@ -77,7 +77,7 @@ class GLMPosterior:
 
     @property
     def covariance(self):
-        return self.white.unwhiten @ self.white.unwhiten.T
+        return self.white.covariance
 
     def draw(self, n=1, rng=None, progress=False):
         """Draw n exact, independent coefficient vectors.
@@ -95,7 +95,9 @@ class GLMPosterior:
         Draws
         """
         seeds = generator(rng).integers(0, 2**63, size=-(-n // CHUNK))
-        Z = np.empty((n, self.mode.size))
+        white = self.white
+        Z = np.empty((n, white.size))
+        theta = np.empty((n, white.mode.size))
         taken = np.empty(n, np.int64)
         bar = None
         if progress:
@@ -106,9 +108,13 @@ class GLMPosterior:
         for k, seed in enumerate(seeds):
             rows = slice(k * CHUNK, min((k + 1) * CHUNK, n))
             rate = self._fill(int(seed), Z[rows], taken[rows], rate, bar)
+            theta[rows] = white.mode + Z[rows] @ white.unwhiten.T
+            if white.free.shape[1]:
+                free = np.random.default_rng([1, int(seed)])
+                theta[rows] += free.standard_normal((len(theta[rows]), white.free.shape[1])) @ white.free.T
         if bar is not None:
             bar.close()
-        return Draws(self.white.mode + Z @ self.white.unwhiten.T, taken)
+        return Draws(theta, taken)
 
     def _fill(self, seed, Z, taken, rate, bar):
         """Fill one chunk from its own streams; returns its acceptance rate, a guess for the next."""
@@ -164,6 +170,7 @@ class GLMPosterior:
             raise SamplerError(f"none of {candidates} candidates was accepted; give candidates= more")
         rate = accepted / candidates
         value = self.white.log_peak + self.log_constant - 0.5 * self.white.log_det + self.sampler.log_mass
+        value += 0.5 * self.white.free.shape[1] * math.log(2.0 * math.pi)
         return value + math.log(rate), math.sqrt((1.0 - rate) / (rate * candidates))
 
 

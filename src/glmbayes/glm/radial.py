@@ -67,6 +67,7 @@ class RadialSampler:
     white: Whitened
     shape: Shape
     table: kernel.Envelope
+    squeeze: kernel.Squeeze
     constants: np.ndarray
     summation: int
 
@@ -75,7 +76,10 @@ class RadialSampler:
         constants = np.empty(white.y.size)
         glm_rows.row_constants(white.kernel, white.eta, white.y, constants)
         table = build_envelope(shape, white.design.shape[1])
-        return cls(white, shape, table, constants, _summation(white, constants))
+        squeeze = shape.squeeze
+        if len(table.tau) == 2:  # the kernel does not know the angle then
+            squeeze = squeeze._replace(alpha=0.0, gamma=0.0, rest=shape.cubic.whole)
+        return cls(white, shape, table, squeeze, constants, _summation(white, constants))
 
     @property
     def name(self):
@@ -111,16 +115,16 @@ class RadialSampler:
 
     def pilot(self, count):
         """How many of `count` candidates the squeeze leaves undecided."""
-        Z = np.empty((count, self.white.mode.size))
+        Z = np.empty((count, self.white.size))
         need, log_u, verdict = np.empty(count), np.empty(count), np.empty(count, np.int8)
-        return kernel.propose(self.streams(0)[0], self.table, self.shape.squeeze, Z, need, log_u, verdict)
+        return kernel.propose(self.streams(0)[0], self.table, self.squeeze, Z, need, log_u, verdict)
 
     def candidates(self, streams, count):
         """`count` candidates in order: Z and whether each is accepted.  Returns Z, accepted, rows evaluated."""
-        Z = np.empty((count, self.white.mode.size))
+        Z = np.empty((count, self.white.size))
         need, log_u = np.empty(count), np.empty(count)
         verdict = np.empty(count, np.int8)
-        undecided = kernel.propose(streams[0], self.table, self.shape.squeeze, Z, need, log_u, verdict)
+        undecided = kernel.propose(streams[0], self.table, self.squeeze, Z, need, log_u, verdict)
         if undecided:
             settle(self, Z, need, log_u, verdict)
         return Z, verdict == kernel.ACCEPT, undecided

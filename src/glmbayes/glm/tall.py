@@ -47,7 +47,7 @@ class TallSampler:
     @classmethod
     def build(cls, radial):
         """The sampler, or None where the row bounds overflow or leave no room for an inner range."""
-        shape, p = radial.shape, radial.white.mode.size
+        shape, p = radial.shape, radial.white.size
         up, down, growing = row_bounds(shape)
         total_up, total_down, total_growing = float(up.sum()), float(down.sum()), float(growing.sum())
         tau = envelope.polar_cells(p, shape.cubic)
@@ -105,7 +105,7 @@ class TallSampler:
 
     def expected_checks(self):
         """Rows looked at for each draw, about: at the typical radius."""
-        p = self.white.mode.size
+        p = self.white.size
         c = self.checks
         growth = math.exp(math.sqrt(p) * c.root_h)
         return (p * p + 2 * p) * (c.total_up + c.total_down + growth * c.total_growing)
@@ -117,7 +117,7 @@ class TallSampler:
     def candidates(self, streams, count):
         """`count` candidates in order: Z and whether each is accepted.  Returns Z, accepted, rows evaluated."""
         w = self.white
-        Z = np.empty((count, w.mode.size))
+        Z = np.empty((count, w.size))
         need, log_u = np.empty(count), np.empty(count)
         verdict = np.empty(count, np.int8)
         undecided, _, worst = tall.propose_tall(

@@ -14,7 +14,10 @@ _PASS = 20_000_000  # entries of X per whitening product
 
 @dataclass(frozen=True)
 class Whitened:
-    """The posterior in coordinates z, theta = mode + unwhiten @ z, in which its information at the mode is I.
+    """The posterior in coordinates (z, c), theta = mode + unwhiten @ z + free @ c, with information I at the mode.
+
+    The likelihood depends on z only; c, which exists when there are fewer rows than coefficients, is exactly N(0, I)
+    and independent of z.
 
     Attributes
     ----------
@@ -22,14 +25,14 @@ class Whitened:
         Family kernel type.
     y, weights, eta : (n,) arrays
         Response, positive weights, linear predictor at the mode (offset included).
-    design : (n, p) array
-        X @ unwhiten.
+    design : (n, k) array
+        X @ unwhiten, k = min(n, p).
     mode : (p,) array
-    unwhiten : (p, p) array
-        W with W W' = H^-1.
-    prior : (p, p) array
-        W' P W, the prior's share of the information.
-    gradient : (p,) array
+    unwhiten : (p, k) array
+    free : (p, p - k) array
+    prior : (k, k) array
+        unwhiten' P unwhiten, the prior's share of the information.
+    gradient : (k,) array
         Whitened gradient left at the mode (rounding).
     log_peak : float
         log-likelihood + log prior at the mode, without constants.
@@ -44,10 +47,21 @@ class Whitened:
     design: np.ndarray
     mode: np.ndarray
     unwhiten: np.ndarray
+    free: np.ndarray
     prior: np.ndarray
     gradient: np.ndarray
     log_peak: float
     log_det: float
+
+    @property
+    def size(self):
+        """Number of whitened coordinates that the likelihood depends on."""
+        return self.design.shape[1]
+
+    @property
+    def covariance(self):
+        """Inverse information at the mode, (p, p)."""
+        return self.unwhiten @ self.unwhiten.T + self.free @ self.free.T
 
 
 def _inverse_factor(H):
@@ -114,6 +128,13 @@ def whiten(kernel, X, y, weights, offset, mu, precision):
     _multiply_in_place(design, second.T)
     prior = second @ prior @ second.T
     unwhiten = first.T @ second.T
+    free = np.empty((mode.size, 0))
+    if n < mode.size:
+        rotation = np.linalg.qr(design.T, mode="complete")[0]
+        free = unwhiten @ rotation[:, n:]
+        unwhiten = unwhiten @ rotation[:, :n]
+        design = np.ascontiguousarray(design @ rotation[:, :n])
+        prior = rotation[:, :n].T @ prior @ rotation[:, :n]
     gradient = row_score @ design - unwhiten.T @ (precision @ (mode - mu))
     return Whitened(
         kernel=kernel,
@@ -123,6 +144,7 @@ def whiten(kernel, X, y, weights, offset, mu, precision):
         design=design,
         mode=mode,
         unwhiten=unwhiten,
+        free=free,
         prior=0.5 * (prior + prior.T),
         gradient=gradient,
         log_peak=log_peak,

@@ -14,7 +14,7 @@ from glmbayes.kernels.vector_math import vector_log
 
 BY_ROW, QUICK, EQUAL_WEIGHTS = 0, 1, 2  # ways to sum the log-likelihood terms
 
-_LARGEST = 1e300
+_FARTHEST = 680.0  # |v| from which vector_exp or a product of exponentials may overflow
 _BLOCK = 128
 _CANDIDATES = 64  # with a block of rows, small enough for the first-level cache to help
 
@@ -121,13 +121,23 @@ def _sum_by_row(fam, V, y, weights, eta, constants, out):
 
 
 @jit
-def _sum_quickly(fam, V, weights, constants, out):
-    """The same with `quick_parts`, for weights that differ; V is overwritten."""
+def _sum_quickly(fam, V, y, weights, eta, constants, out):
+    """The same with `quick_parts`, for weights that differ."""
+    n = V.shape[1]
+    work = np.empty(n)
     for c in range(V.shape[0]):
-        for i in range(V.shape[1]):
+        too_far = 0
+        for i in range(n):
             a, q = terms.quick_parts(fam, constants[i], V[c, i])
-            V[c, i] = a - vector_log(q)
-    out += np.dot(V, weights)
+            too_far += abs(V[c, i]) > _FARTHEST
+            work[i] = weights[i] * (a - vector_log(q))
+        if too_far:
+            _sum_by_row(fam, V[c : c + 1], y, weights, eta, constants, out[c : c + 1])
+        else:
+            s = 0.0
+            for i in range(n):
+                s += work[i]
+            out[c] += s
 
 
 @jit
@@ -136,7 +146,7 @@ def _sum_in_fours(fam, V, y, weights, eta, constants, out):
     quarter = V.shape[1] // 4
     work = np.empty(quarter)
     for c in range(V.shape[0]):
-        too_large = 0
+        too_far = 0
         for i in range(quarter):
             j, k, m = i + quarter, i + 2 * quarter, i + 3 * quarter
             a0, q0 = terms.quick_parts(fam, constants[i], V[c, i])
@@ -144,9 +154,10 @@ def _sum_in_fours(fam, V, y, weights, eta, constants, out):
             a2, q2 = terms.quick_parts(fam, constants[k], V[c, k])
             a3, q3 = terms.quick_parts(fam, constants[m], V[c, m])
             q = q0 * q1 * (q2 * q3)
-            too_large += q > _LARGEST
+            far = max(max(abs(V[c, i]), abs(V[c, j])), max(abs(V[c, k]), abs(V[c, m])))
+            too_far += far > 0.25 * _FARTHEST
             work[i] = a0 + a1 + (a2 + a3) - vector_log(q)
-        if too_large:
+        if too_far:
             _sum_by_row(fam, V[c : c + 1], y, weights, eta, constants, out[c : c + 1])
         else:
             s = 0.0
@@ -176,7 +187,7 @@ def add_log_ratio(fam, Xt, y, weights, eta, constants, mode, Z, out):
             elif mode == EQUAL_WEIGHTS and (hi - lo) % 4 == 0:
                 _sum_in_fours(fam, V, y[lo:hi], w, eta[lo:hi], k, out[first:last])
             else:
-                _sum_quickly(fam, V, w, k, out[first:last])
+                _sum_quickly(fam, V, y[lo:hi], w, eta[lo:hi], k, out[first:last])
 
 
 @jit

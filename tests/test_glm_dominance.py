@@ -1,0 +1,162 @@
+"""The envelope lies above the posterior: maximised numerically, not only looked at where candidates fall."""
+
+import numpy as np
+import pytest
+
+from glmbayes.errors import SamplerError
+from glmbayes.glm.chooser import choose
+from glmbayes.glm.radial import RadialSampler, radial_heights
+from glmbayes.glm.shape import measure
+from glmbayes.glm.tall import TallSampler, tall_heights
+from glmbayes.glm.whiten import whiten
+from tests.glm_cases import adversarial, logistic_recipe
+
+TOLERANCE = 1e-9
+CASES = adversarial()
+
+
+def _radial(case):
+    keep = case["weights"] > 0
+    weights = case["weights"][keep] / case.get("dispersion", 1.0)
+    family = case["family"]
+    white = whiten(
+        family.kernel, case["X"][keep], case["y"][keep], weights, case["offset"][keep], case["mu"], case["precision"]
+    )
+    shape = measure(white, family.self_concordant)
+    return RadialSampler.build(white, shape)
+
+
+def log_bound(table, Z):
+    """log of the envelope at the points Z, written from the table's definition and not from the drawing kernel."""
+    p = Z.shape[1]
+    r = np.linalg.norm(Z, axis=1)
+    cells = len(table.tau) - 1
+    tau = np.clip(Z @ table.axis / r, -1.0, 1.0) if cells > 1 else np.zeros(len(Z))
+    cell = np.clip(np.searchsorted(table.tau, tau, side="right") - 1, 0, cells - 1)
+    left = table.left.reshape(cells, -1)[cell]
+    piece = np.clip((left <= r[:, None]).sum(axis=1) - 1, 0, None) + cell * table.per_cell
+    bound = table.height[piece] + table.slope[piece] * (r - table.knot[piece]) - (p - 1) * np.log(r)
+    if cells > 1 and p > 3:
+        bound += table.tau_height[cell] + table.tau_slope[cell] * (tau - table.tau_middle[cell])
+        bound -= 0.5 * (p - 3) * np.log1p(-tau * tau)
+    return bound
+
+
+def climb(value, start, rng, rounds=60):
+    """Maximise value(Z) (one number a row) from every row of start by random steps that adapt in size."""
+    Z, best = start.copy(), value(start)
+    step = np.full(len(Z), 0.3)
+    for _ in range(rounds):
+        trial = Z * np.exp(0.3 * step * rng.standard_normal(len(Z)))[:, None]
+        trial += (step * np.linalg.norm(Z, axis=1))[:, None] * rng.standard_normal(Z.shape) / np.sqrt(Z.shape[1])
+        new = value(trial)
+        better = new > best
+        Z[better], best[better] = trial[better], new[better]
+        step *= np.where(better, 1.3, 0.85)
+    return best
+
+
+def starts(rng, p, count=100):
+    directions = rng.standard_normal((count, p))
+    directions /= np.linalg.norm(directions, axis=1)[:, None]
+    return directions * (np.sqrt(p) * np.exp(rng.uniform(-4, 1.5, count)))[:, None]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_log_acceptance_is_never_positive(name, rng):
+    sampler = _radial(CASES[name])
+    p = sampler.white.size
+    best = climb(lambda Z: sampler.log_ratio(Z) - log_bound(sampler.table, Z), starts(rng, p), rng)
+    assert best.max() <= TOLERANCE
+
+
+def _excess_over_heights(sampler, heights):
+    """max over radii of f + K along a direction, as a function of directions; K for the direction's own angle."""
+    p = sampler.white.size
+    radii = np.concatenate([np.geomspace(1e-3, 0.3, 5), np.linspace(0.5, np.sqrt(p) + 5.0, 24)])
+
+    def value(S):
+        S = S / np.linalg.norm(S, axis=1)[:, None]
+        tau = np.clip(S @ sampler.shape.cubic.axis, -1.0, 1.0)
+        out = np.empty(len(S))
+        for k, s in enumerate(S):
+            cell = np.array([tau[k], min(tau[k] + 1e-12, 1.0)])
+            K = heights(radii, cell)
+            out[k] = np.max(sampler.log_ratio(radii[:, None] * s) + K[0])
+        return out
+
+    return value
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_curvature_bound_without_the_slack_of_tangents(name, rng):
+    """f + K <= 0 with K at single angles: the bound itself, where the table adds a percent of slack."""
+    sampler = _radial(CASES[name])
+    value = _excess_over_heights(sampler, lambda r, cell: radial_heights(sampler.shape, r, cell)[0])
+    best = climb(value, starts(rng, sampler.white.size, 12), rng, rounds=25)
+    assert best.max() <= TOLERANCE
+
+
+@pytest.mark.parametrize(("n", "p"), [(30, 5), (100, 10), (200, 20), (1000, 20), (400, 40)])
+def test_recipe(n, p, rng):
+    """Also at more coefficients, where the fourth-order bounds come from products."""
+    case = logistic_recipe(rng, n, p)
+    sampler = _radial(case | {"family": _family("binomial")})
+    best = climb(lambda Z: sampler.log_ratio(Z) - log_bound(sampler.table, Z), starts(rng, p), rng)
+    assert best.max() <= TOLERANCE
+    value = _excess_over_heights(sampler, lambda r, cell: radial_heights(sampler.shape, r, cell)[0])
+    assert climb(value, starts(rng, p, 12), rng, rounds=25).max() <= TOLERANCE
+
+
+def _family(name):
+    from glmbayes import families
+
+    return families.get(name)
+
+
+def test_tall_first_stage(rng):
+    """-r^2/2 + T/6 + sum B+ <= -K inside the edge, and f is below it."""
+    sampler = _radial(logistic_recipe(rng, 20_000, 6) | {"family": _family("binomial")})
+    tall = TallSampler.build(sampler)
+    best = climb(lambda Z: sampler.log_ratio(Z) - log_bound(tall.table, Z), starts(rng, 6), rng)
+    assert best.max() <= TOLERANCE
+    p = 6
+    T, pairs = sampler.shape.squeeze.third, np.triu_indices(p)
+    S = rng.standard_normal((200, p))
+    S /= np.linalg.norm(S, axis=1)[:, None]
+    multiple = np.where(pairs[0] == pairs[1], 1.0, 2.0)
+    cube = np.einsum("ca,ca->c", (S[:, pairs[0]] * S[:, pairs[1]] * multiple) @ T, S)
+    tau = S @ sampler.shape.cubic.axis
+    radii = np.linspace(0.1, tall.checks.edge, 20)
+    for s, c, t in zip(S, cube, tau):
+        K = tall_heights(sampler.shape, tall.checks.total_up, radii, np.array([t, t + 1e-12]))[0][0]
+        first = -0.5 * radii**2 + c * radii**3 / 6 + tall.checks.total_up * radii**4
+        assert np.max(first + K) <= TOLERANCE
+        assert np.max(sampler.log_ratio(radii[:, None] * s) - first) <= TOLERANCE
+
+
+@pytest.mark.parametrize("fault", ["cubic", "quartic", "rate"])
+def test_a_curvature_bound_that_is_too_good_is_caught(fault, rng):
+    """Planted fault: bounds at half their size break dominance, and the guard stops the draws."""
+    from dataclasses import replace
+
+    sampler = _radial(logistic_recipe(rng, 60, 6) | {"family": _family("binomial")})
+    shape = sampler.shape
+    cubic = replace(shape.cubic, alpha=0.2 * shape.cubic.alpha, rest=0.2 * shape.cubic.rest, whole=np.inf)
+    broken = {
+        "cubic": replace(shape, cubic=cubic),
+        "quartic": replace(shape, cubic=replace(cubic, whole=0.0), quartic=0.0),
+        "rate": replace(shape, rate=0.02 * shape.rate),
+    }[fault]
+    wrong = RadialSampler.build(sampler.white, broken)
+    best = climb(lambda Z: wrong.log_ratio(Z) - log_bound(wrong.table, Z), starts(rng, 6), rng)
+    assert best.max() > 1e-3
+    with pytest.raises(SamplerError, match="log acceptance"):
+        for seed in range(200):
+            wrong.candidates(wrong.streams(seed), 4096)
+
+
+def test_hopeless_calls_are_refused():
+    sampler = _radial(CASES["cloglog separated"])
+    with pytest.raises(SamplerError, match="candidates each"):
+        choose(sampler.white, sampler.shape, "auto", 10**9)
