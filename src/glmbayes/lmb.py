@@ -1,21 +1,18 @@
 """lmb: a formula in, a fitted Bayesian linear model out."""
 
-import difflib
-import inspect
 import sys
 
 import numpy as np
 
+from glmbayes.calls import call_text, check_prior_length, chosen_prior, design_of, refuse_prior_as_data, refuse_unknown
 from glmbayes.checks import count
-from glmbayes.design import array_design, build_design
 from glmbayes.design.aliasing import aliased_columns
-from glmbayes.errors import ImproperPosteriorError, InputError
+from glmbayes.errors import ImproperPosteriorError
 from glmbayes.fits.likelihood import GaussianLikelihood
 from glmbayes.fits.model import Fit
 from glmbayes.fits.several import SeveralFits
 from glmbayes.prior_setup import prior_setup_from_design
 from glmbayes.prior_setup.setup import resolve_weights_type
-from glmbayes.priors.base import Prior
 from glmbayes.random import generator
 from glmbayes.rlmb import Draws
 from glmbayes.rows import reduce
@@ -85,32 +82,18 @@ def lmb(
     0.884
     """
     if unknown:
-        _refuse_unknown(unknown)
+        refuse_unknown(lmb, unknown)
     n = count(n)
     rng = generator(rng)
-    if isinstance(data, Prior) or (callable(data) and not hasattr(data, "columns")):
-        raise InputError(
-            f"the second argument is data; got a prior. Write lmb({formula!r}, data, {type(data).__name__}(...))."
-        )
+    refuse_prior_as_data(lmb, formula, data)
     env = sys._getframe(1) if env is None else env
     arguments = {
         "function": lmb, "formula": formula, "data": data, "pfamily": pfamily, "weights": weights,
         "weights_type": weights_type, "offset": offset, "subset": subset, "na_action": na_action,
         "y": y, "X": X, "names": names,
     }  # fmt: skip
-    if formula is None:
-        if y is None or X is None:
-            raise InputError("give a formula, or both y= and X=.")
-        if data is not None or subset is not None:
-            raise InputError("data and subset go with a formula; with y= and X= pass the rows that you want.")
-        design = array_design(y, X, names=names, weights=weights, offset=offset, na_action=na_action)
-    elif y is not None or X is not None or names is not None:
-        raise InputError("give a formula, or y= and X= (with names=), not both.")
-    else:
-        design = build_design(
-            formula, data, weights=weights, offset=offset, subset=subset, na_action=na_action, env=env
-        )
-    call = _call_text(arguments, n)
+    design = design_of(arguments, env)
+    call = call_text(arguments, n)
     if design.y.ndim == 2:
         columns = range(design.y.shape[1])
         return SeveralFits(
@@ -122,20 +105,9 @@ def lmb(
 def _fit(design, pfamily, weights_type, n, rng, call, arguments):
     design.require_numeric_response()
     weights_type = resolve_weights_type(design.weights, weights_type) or "frequency"
-    setup = None
-    if not isinstance(pfamily, Prior):
-        if pfamily is not None and (not callable(pfamily) or isinstance(pfamily, type)):
-            got = f"the class {pfamily.__name__}" if isinstance(pfamily, type) else repr(pfamily)
-            raise InputError(
-                f"pfamily must be a prior such as dNormal(mu, Sigma, dispersion), or a function of the PriorSetup that "
-                f"returns one, such as lambda ps: ps.prior('dNormal_Gamma'); got {got}."
-            )
-        setup = prior_setup_from_design(design, weights_type=weights_type)
-        pfamily = setup.prior("dIndependent_Normal_Gamma") if pfamily is None else pfamily(setup)
-        if not isinstance(pfamily, Prior):
-            raise InputError(
-                f"the function given as pfamily must return a prior; it returned {type(pfamily).__name__}."
-            )
+    pfamily, setup = chosen_prior(
+        pfamily, lambda: prior_setup_from_design(design, weights_type=weights_type), "dIndependent_Normal_Gamma"
+    )
     check_prior_length(pfamily, design.names)
     prior = pfamily.aligned(design.names)
     rows = reduce(
@@ -162,16 +134,6 @@ def _fit(design, pfamily, weights_type, n, rng, call, arguments):
     )
 
 
-def check_prior_length(prior, names):
-    """Raise, listing the coefficients in order, when a prior has the wrong number of them."""
-    known = prior.coefficient.mu if prior.coefficient is not None else prior.beta
-    if known is not None and known.shape[-1] != len(names) and prior.names is None:
-        raise InputError(
-            f"the prior has {known.shape[-1]} coefficient(s) but the model has {len(names)}, in this order: "
-            f"{list(names)}."
-        )
-
-
 def refuse_aliased_flat(prior, rows, names):
     """Raise, naming the columns, when flat coefficients (infinite prior variances) are not identified by the data."""
     if prior.coefficient is None or not prior.coefficient.flat:
@@ -183,29 +145,3 @@ def refuse_aliased_flat(prior, rows, names):
             f"the posterior is improper: {', '.join(found)} cannot be told apart from earlier columns by these "
             "data, and infinite prior variances do not help. Leave such terms out or give them finite prior variances."
         )
-
-
-def _refuse_unknown(unknown):
-    known = [name for name in inspect.signature(lmb).parameters if name != "unknown"]
-    name = next(iter(unknown))
-    close = difflib.get_close_matches(name, known, n=1)
-    aliases = {"prior": "pfamily", "family": "glmb for other families", "seed": "rng", "draws": "n"}
-    hint = aliases.get(name) or (close[0] if close else None)
-    raise InputError(f"lmb has no argument {name!r}." + (f" Did you mean {hint}?" if hint else f" It has {known}."))
-
-
-def _call_text(arguments, n):
-    """The call as R prints it."""
-    parts = [repr(arguments["formula"])] if arguments["formula"] is not None else ["y=..., X=..."]
-    pfamily = arguments["pfamily"]
-    if pfamily is not None:
-        parts.append(
-            f"pfamily={type(pfamily).__name__ if isinstance(pfamily, Prior) else getattr(pfamily, '__name__', '...')}"
-        )
-    for name in ("weights", "weights_type", "offset", "subset"):
-        value = arguments[name]
-        if value is not None:
-            parts.append(f"{name}={value!r}" if isinstance(value, str) else f"{name}=...")
-    if n != 1000:
-        parts.append(f"n={n}")
-    return f"lmb({', '.join(parts)})"
