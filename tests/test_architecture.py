@@ -20,7 +20,7 @@ FLOORS = (
     ("rows", "posteriors", "design"),
     ("priors",),
     ("rlmb", "rlmb_blocks", "rglmb", "prior_setup", "datasets"),
-    ("fits",),
+    ("fits", "calls"),
     ("lmb", "glmb"),
 )
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}

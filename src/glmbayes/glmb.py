@@ -7,9 +7,9 @@ from glmbayes import families
 from glmbayes.calls import call_text, check_prior_length, chosen_prior, design_of, refuse_prior_as_data, refuse_unknown
 from glmbayes.checks import count, option
 from glmbayes.errors import InputError
+from glmbayes.fits.family_likelihood import FamilyLikelihood
 from glmbayes.fits.glm import GLMFit
 from glmbayes.fits.glm_posterior import ExactGLM
-from glmbayes.fits.likelihood import FamilyLikelihood
 from glmbayes.glm_response import glm_response
 from glmbayes.lmb import lmb
 from glmbayes.prior_setup import prior_setup_from_design

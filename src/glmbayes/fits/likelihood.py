@@ -41,62 +41,12 @@ class GaussianLikelihood:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(weights > 0, value - 0.5 * (weights - 1.0) * z2 + 0.5 * np.log(weights), 0.0)
 
-    def sample(self, rng, eta, dispersion, weights=None):
-        """One response for each entry of `eta`."""
-        variance = dispersion if weights is None or self.weights_type == "frequency" else dispersion / weights
-        return eta + np.sqrt(variance) * rng.standard_normal(np.shape(eta))
-
-    def count(self, design_y, weights):
-        """What the observations count as (n_w) and how many have positive weight."""
-        if weights is None:
-            return float(design_y.shape[0]), design_y.shape[0]
-        positive = int((weights > 0).sum())
-        return (float(weights.sum()) if self.weights_type == "frequency" else float(positive)), positive
-
-
-@dataclass(frozen=True)
-class FamilyLikelihood:
-    """The response of a generalised linear model; weights multiply log-likelihood terms (binomial: trials).
-
-    Attributes
-    ----------
-    distribution : a `glmbayes.families` family
-    """
-
-    distribution: object
-    weights_type: str = "frequency"
-
-    @property
-    def weights_meaning(self):
-        """What the weights are, in words."""
-        if self.distribution.name.endswith("binomial"):
-            return "numbers of trials"
-        return "multipliers of the log-likelihood terms"
-
-    @property
-    def family(self):
-        """Name of the family."""
-        return self.distribution.name
-
-    @property
-    def link(self):
-        """Name of the link."""
-        return self.distribution.link
-
-    def mean(self, eta):
-        """Expected response at linear predictor `eta`."""
-        return self.distribution.linkinv(eta)
-
-    def log_lik(self, y, eta, dispersion, weights=None):
-        """Log-likelihood of each observation (arrays broadcast)."""
-        return self.distribution.log_lik(y, eta, dispersion, 1.0 if weights is None else weights)
+    def unit_variance(self, weights):
+        """Variance of a response over the dispersion, given the row's weight; NaN where a precision weight is 0."""
+        if weights is None or self.weights_type == "frequency":
+            return 1.0
+        return np.divide(1.0, weights, out=np.full(weights.shape, np.nan), where=weights > 0)
 
     def sample(self, rng, eta, dispersion, weights=None):
-        """One response for each entry of `eta` (binomial: fractions of the weights' trials)."""
-        mu = self.distribution.linkinv(eta)
-        weights = np.broadcast_to(1.0 if weights is None else weights, mu.shape)
-        out = np.full(mu.shape, np.nan)
-        used = weights > 0
-        phi = np.broadcast_to(dispersion, mu.shape)[used]
-        out[used] = self.distribution.random(rng, mu[used], weights[used], phi)
-        return out
+        """One response for each entry of `eta`; NaN where a precision weight is 0."""
+        return eta + np.sqrt(dispersion * self.unit_variance(weights)) * rng.standard_normal(np.shape(eta))

@@ -1,6 +1,7 @@
 """Marginal means of factors, their contrasts, and arbitrary linear combinations."""
 
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -16,10 +17,11 @@ def summarise(fit, combinations, constants, labels, level):
     level = scalar(level, "level", above=0.0)
     if not level < 1.0:
         raise InputError(f"level must be less than 1; got {level:g}.")
-    mixture = fit.conditional(np.ascontiguousarray(combinations, dtype=float))
+    combinations = np.ascontiguousarray(combinations, dtype=float)
+    mixture = fit.conditional(combinations)
     mean, sd = mixture.location()
     lower, upper = (mixture.quantile(q) + constants for q in (0.5 * (1.0 - level), 0.5 * (1.0 + level)))
-    positive = 1.0 - mixture.cdf(-np.asarray(constants, dtype=float))
+    positive = fit.conditional(-combinations).cdf(np.asarray(constants, dtype=float))
     values = {"mean": mean + constants, "sd": sd, "lower": lower, "upper": upper, "p_positive": positive}
     return pd.DataFrame(values, index=labels)
 
@@ -28,9 +30,16 @@ def linear_combinations(fit, combinations, level):
     """See `Fit.linear_combinations`."""
     if isinstance(combinations, str):
         combinations = [combinations]
-    if isinstance(combinations, (list, tuple)) and all(isinstance(c, str) for c in combinations):
-        rows, constants = zip(*(parse_combination(fit.names, c) for c in combinations))
+    if not isinstance(combinations, Mapping) and all(isinstance(c, str) for c in combinations):
+        combinations = {c: c for c in combinations}
+    if isinstance(combinations, Mapping):
+        rows, constants = zip(*(parse_combination(fit.names, c) for c in combinations.values()))
         return summarise(fit, np.array(rows), np.array(constants), list(combinations), level)
+    if hasattr(combinations, "columns"):
+        unknown = [str(name) for name in combinations.columns if name not in fit.names]
+        if unknown:
+            raise InputError(f"{unknown[0]!r} is not a coefficient; the model has {list(fit.names)}.")
+        combinations = combinations.reindex(columns=list(fit.names), fill_value=0.0)
     matrix = np.atleast_2d(np.asarray(combinations, dtype=float))
     if matrix.shape[1] != len(fit.names):
         raise InputError(f"a combination has one weight per coefficient ({len(fit.names)}); got {matrix.shape[1]}.")
@@ -67,14 +76,23 @@ def reference_grid(fit, factor, at):
     for j, name in enumerate(values):
         grid[name] = np.array([cell[j] for cell in others] * len(levels), dtype=object)
     grid = {name: _column(cells, columns[name].kind) for name, cells in grid.items()}
-    offset = None
-    if fit.design.recipe.offset_argument == "array":
-        offset = np.full(len(others) * len(levels), float(np.mean(fit.design.offset)))
-    new = fit.design.new(grid, offset=offset)
+    new = fit.design.new(grid, offset=mean_offset(fit, len(others) * len(levels)))
     shape = (len(levels), len(others))
     x = new.X.reshape(*shape, -1).mean(axis=1)
     shift = np.zeros(len(levels)) if new.offset is None else new.offset.reshape(shape).mean(axis=1)
     return levels, x, shift
+
+
+def mean_offset(fit, m):
+    """The mean offset for `m` new rows when the fit's own cannot be rebuilt for them, else None."""
+    d = fit.design
+    if d.offset is None or (d.recipe.offset_argument != "array" and d.recipe.terms):
+        return None
+    if d.recipe.offsets:
+        raise InputError(
+            "this model has offset() in the formula and an array as offset=: give the latter by the name of a column."
+        )
+    return np.full(m, float(np.mean(d.offset)))
 
 
 def _column(cells, kind):

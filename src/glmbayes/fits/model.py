@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from glmbayes.checks import count, option
-from glmbayes.fits import criteria, hypotheses, influence, loo, margins, predict, reference
+from glmbayes.design.aliasing import aliased_columns
+from glmbayes.fits import criteria, hypotheses, influence, loo, margins, plots, predict, reference
 from glmbayes.fits.blocks import linear_predictor
 from glmbayes.random import generator
 from glmbayes.rlmb import Draws
@@ -97,6 +98,12 @@ class Fit:
         return np.ones(self.design.X.shape[0], bool) if w is None else w > 0
 
     @cached_property
+    def aliased(self):
+        """Names of coefficients whose columns are combinations of earlier ones."""
+        p = len(self.names)
+        return tuple(self.names[j] for j in aliased_columns(self.rows.triangle[:p, :p]))
+
+    @cached_property
     def moments(self):
         """Deterministic posterior moments (see `glmbayes.posteriors.moments.Moments`)."""
         return self.posterior.moments()
@@ -176,14 +183,15 @@ class Fit:
 
     # -- fitted values -----------------------------------------------------------------------------------------
 
-    def _eta_at(self, beta):
+    def predictor_at(self, beta):
+        """(n,) linear predictor at given coefficients, offset included."""
         eta = self.design.X @ beta
         return eta if self.design.offset is None else eta + self.design.offset
 
     @property
     def linear_predictor(self):
         """(n,) linear predictor at the posterior mean of the coefficients, offset included."""
-        return self._eta_at(self.moments.mean)
+        return self.predictor_at(self.moments.mean)
 
     def fitted(self):
         """(n,) expected responses at the posterior mean of the coefficients."""
@@ -192,8 +200,8 @@ class Fit:
     def residuals(self, kind="response"):
         """(n,) residuals at the posterior mean.
 
-        `kind`: "response" (y - fitted), "pearson" (divided by the residual standard deviation at the posterior mean
-        dispersion and the square root of precision weights) or "deviance".
+        `kind`: "response" (y - fitted); "pearson" (over its standard deviation at the posterior mean dispersion, which
+        precision weights divide); "deviance" (times the square root of the weight: the squares add up to the deviance).
         """
         return predict.residuals(self, kind)
 
@@ -233,7 +241,7 @@ class Fit:
         return predict.predict(self, newdata, kind, level, weights, offset, rng)
 
     def simulate(self, nsim=1, rng=None):
-        """(nsim, n) new responses for the rows of the fit, each from a fresh posterior draw (R's ``simulate``)."""
+        """(nsim, n) new responses for the rows of the fit, each from a draw picked at random (R's ``simulate``)."""
         return predict.simulate(self, nsim, rng)
 
     def posterior_predictive(self, rng=None):
@@ -251,7 +259,7 @@ class Fit:
     def log_lik_at(self, beta, dispersion):
         """(n,) log-likelihood of each observation at given parameters."""
         d = self.design
-        return self.likelihood.log_lik(d.y, self._eta_at(beta), dispersion, d.weights)
+        return self.likelihood.log_lik(d.y, self.predictor_at(beta), dispersion, d.weights)
 
     def log_lik_rows(self, rows):
         """(n_draws, rows) log-likelihood of the observations in the slice `rows` at the draws."""
@@ -374,30 +382,20 @@ class Fit:
 
     def plot(self, **options):
         """Posterior against prior for each coefficient; returns the Axes."""
-        from glmbayes.fits import plots
-
         return plots.plot(self, **options)
 
     def plot_coef(self, **options):
         """Forest plot of the coefficients with 50 % and 95 % intervals; returns the Axes."""
-        from glmbayes.fits import plots
-
         return plots.plot_coef(self, **options)
 
     def plot_ppc(self, **options):
         """The observed response among replicated ones; returns the Axes."""
-        from glmbayes.fits import plots
-
         return plots.plot_ppc(self, **options)
 
     def plot_residuals(self, **options):
         """Residuals against fitted values; returns the Axes."""
-        from glmbayes.fits import plots
-
         return plots.plot_residuals(self, **options)
 
     def plot_fit(self, column, **options):
         """The fit along one column with credible and predictive bands; returns the Axes."""
-        from glmbayes.fits import plots
-
         return plots.plot_fit(self, column, **options)

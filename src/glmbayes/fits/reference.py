@@ -5,38 +5,57 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
+from glmbayes.design.aliasing import aliased_columns
 from glmbayes.errors import InputError
 from glmbayes.posteriors.moments import LOG_2PI
 from glmbayes.rows import Rows
 
 
 def maximum_likelihood(fit):
-    """Estimate (p,), dispersion-free covariance (X'WX)^-1 (p, p), and RSS / (n - p) (NaN without degrees of freedom).
+    """Estimate (p,), dispersion-free covariance (X'WX)^-1 (p, p), and dispersion RSS / (n_w - rank).
 
-    NaN for coefficients that the data alone do not identify.
+    n_w is what the weights count as.  NaN for coefficients that the data alone do not identify, and for the dispersion
+    without degrees of freedom.
     """
-    triangle = fit.rows.triangle
-    p = triangle.shape[0] - 1
-    root = triangle[:p, :p]
+    rows = fit.rows
+    p = rows.triangle.shape[0] - 1
+    root, target = rows.triangle[:p, :p], rows.triangle[:p, p]
     scale = np.linalg.norm(root, axis=0)
-    s = np.linalg.svd(root / np.where(scale > 0, scale, 1.0), compute_uv=False)
-    if s[-1] <= 1e-13 * s[0]:
-        return np.full(p, math.nan), np.full((p, p), math.nan), math.nan
-    inverse = np.linalg.inv(root)
-    freedom = fit.rows.n - p
-    dispersion = triangle[p, p] ** 2 / freedom if freedom > 0 else math.nan
-    return inverse @ triangle[:p, p], inverse @ inverse.T, dispersion
+    scale[scale == 0.0] = 1.0
+    u, s, vt = np.linalg.svd(root / scale)
+    rank = p
+    if s[-1] <= 1e-8 * s[0]:
+        rank -= len(aliased_columns(root))
+    if rank == p:
+        inverse = solve_triangular(root, np.eye(p))
+        return inverse @ target, inverse @ inverse.T, _variance(rows.triangle[p, p] ** 2, rows.n_w - p)
+    half = (vt[:rank].T / s[:rank]) / scale[:, None]
+    known = u[:, :rank].T @ target
+    estimate, cov = half @ known, half @ half.T
+    lost = np.linalg.norm(vt[rank:], axis=0) > 1e-8  # the coefficient takes part in an alias
+    estimate[lost], cov[lost], cov[:, lost] = math.nan, math.nan, math.nan
+    rest = target - u[:, :rank] @ known
+    return estimate, cov, _variance(rows.triangle[p, p] ** 2 + rest @ rest, rows.n_w - rank)
+
+
+def _variance(rss, freedom):
+    return rss / freedom if freedom > 0 else math.nan
 
 
 def null_mode(fit):
     """(p,) the intercept of the intercept-only model, and zeros."""
-    d = fit.design
-    null = np.zeros(len(d.names))
-    if d.names[0] == "(Intercept)":
-        y = d.y if d.offset is None else d.y - d.offset
-        null[0] = np.average(y, weights=d.weights)
+    null = np.zeros(len(fit.names))
+    if fit.names[0] == "(Intercept)":
+        null[0] = fit.rows.triangle[0, -1] / fit.rows.triangle[0, 0]
     return null
+
+
+def typical_dispersion(fit):
+    """The posterior mean of the dispersion, or the median of its draws where that is infinite."""
+    mean = fit.moments.dispersion_mean
+    return mean if math.isfinite(mean) else float(np.median(fit.draws.dispersion))
 
 
 def expected_deviance(fit):

@@ -34,21 +34,10 @@ class Mixture(NamedTuple):
 
     def cdf(self, values):
         """P(combination_i <= values_i) for values (k,)."""
-        return self.weight @ ndtr(self._standardised(values))
-
-    def sf(self, values):
-        """P(combination_i > values_i) for values (k,), without the cancellation of 1 - cdf."""
-        return self.weight @ ndtr(-self._standardised(values))
-
-    def _standardised(self, values):
         sd = np.sqrt(self.var)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(sd > 0.0, (values - self.mean) / sd, np.where(values >= self.mean, np.inf, -np.inf))
-
-    def moments(self):
-        """Means and standard deviations (k,)."""
-        mean = self.weight @ self.mean
-        return mean, np.sqrt(self.weight @ (self.var + (self.mean - mean) ** 2))
+            z = np.where(sd > 0.0, (values - self.mean) / sd, np.where(values >= self.mean, np.inf, -np.inf))
+        return self.weight @ ndtr(z)
 
     def pdf(self, values):
         """Density of combination i at values_i, for values (k,) or (m, k)."""
@@ -62,7 +51,7 @@ class Mixture(NamedTuple):
         keep = self.weight > 1e-17 * min(probability, 1.0 - probability)
         if not keep.all():
             return Mixture(self.weight[keep], self.t[keep], self.mean[keep], self.var[keep]).quantile(probability)
-        mean, sd = self.moments()
+        mean, sd = self.location()
         if not sd.any():
             return mean
         wide = 40.0 * np.sqrt(self.var.max(axis=0)) + np.ptp(self.mean, axis=0)
@@ -75,6 +64,6 @@ class Mixture(NamedTuple):
                 new = x - above / self.pdf(x)
             new = np.where((new > low) & (new < high), new, 0.5 * (low + high))
             step, x = np.abs(new - x), new
-            if np.all(step <= 1e-13 * (sd + np.abs(x))):
+            if not np.any(step > 1e-13 * (sd + np.abs(x))):
                 break
         return x

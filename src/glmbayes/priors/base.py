@@ -142,9 +142,9 @@ class Prior(Frozen):
         var = np.einsum("ij,jk,ik->i", combinations, Sigma, combinations)
         return Mixture(np.ones(1), np.zeros(1), (combinations @ mu)[None, :], var[None, :])
 
-    def conditional_covariance(self, rows, dispersion):
-        """Posterior covariance of the coefficients given the dispersion."""
-        return NormalPosterior(rows, self.coefficient, dispersion).moments().cov
+    def given_dispersion(self, rows, dispersion):
+        """Posterior mean (p,) and covariance (p, p) of the coefficients given the dispersion."""
+        return NormalPosterior(rows, self.coefficient, dispersion).moments()[:2]
 
     def posterior(self, y, x, offset, weights, weights_type, coefficient):
         """The posterior given checked arrays and this prior's part for them (see `coefficient_for`)."""

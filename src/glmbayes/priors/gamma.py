@@ -138,8 +138,8 @@ class dGamma(Prior):
         mean = (combinations @ self.beta)[None, :]
         return Mixture(np.ones(1), np.zeros(1), mean, np.zeros(mean.shape))
 
-    def conditional_covariance(self, rows, dispersion):
-        return np.zeros((self.beta.shape[0], self.beta.shape[0]))
+    def given_dispersion(self, rows, dispersion):
+        return self.beta, np.zeros((self.beta.shape[0], self.beta.shape[0]))
 
     def build(self, rows, beta):
         return PrecisionPosterior(self, beta, rows.n_w, squared_errors(rows.triangle, beta), rows.log_weights)

@@ -69,9 +69,9 @@ class dNormal_Gamma(Prior):
         mean = np.broadcast_to(combinations @ self.coefficient.mu, (t.size, combinations.shape[0]))
         return Mixture(weight, t, mean, np.exp(-t)[:, None] * var)
 
-    def conditional_covariance(self, rows, dispersion):
+    def given_dispersion(self, rows, dispersion):
         scaled = CoefficientPrior(self.coefficient.mu, self.coefficient.Sigma * dispersion)
-        return NormalPosterior(rows, scaled, dispersion).moments().cov
+        return NormalPosterior(rows, scaled, dispersion).moments()[:2]
 
     def build(self, rows, coefficient):
         return NormalGammaPosterior(rows, coefficient, self.shape, self.rate)
