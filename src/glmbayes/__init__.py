@@ -34,6 +34,8 @@ __version__ = "0.1.0"
 _LATER = {
     "Prior_Setup": "glmbayes.prior_setup",
     "datasets": None,
+    "families": None,
+    "glmb": "glmbayes.glmb",
     "kernels": None,
     "lmb": "glmbayes.lmb",
     "priors": None,
@@ -59,6 +61,8 @@ __all__ = [
     "dNormal_Gamma",
     "dUniform",
     "datasets",
+    "families",
+    "glmb",
     "kernels",
     "lmb",
     "priors",
@@ -68,7 +72,7 @@ __all__ = [
 
 
 class _Package(ModuleType):
-    """`lmb` is a function and the module it lives in; as an attribute here it is the function, whichever came first."""
+    """`lmb` and `glmb` are functions and modules; as attributes here they are the functions, whichever came first."""
 
     def __setattr__(self, name, value):
         if _LATER.get(name) != f"{__name__}.{name}" or not isinstance(value, ModuleType):

@@ -6,14 +6,17 @@ from functools import cached_property
 import numpy as np
 from scipy.special import ndtri
 
-from glmbayes.checks import option
-from glmbayes.fits import effects, loo
+from glmbayes.checks import EMPTY, option
+from glmbayes.design.aliasing import aliased_columns
+from glmbayes.errors import InputError
+from glmbayes.fits import effects, glm_influence, loo, point_null
 from glmbayes.fits.blocks import linear_predictor, observation_blocks
 from glmbayes.fits.empirical import Empirical
 from glmbayes.fits.model import Fit
 from glmbayes.posteriors.moments import Moments
 from glmbayes.prior_setup.ml import fit_ml
 from glmbayes.random import generator
+from glmbayes.rows import reduce
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,6 +45,13 @@ class GLMFit(Fit):
         return Empirical(self.draws.coefficients @ np.asarray(combinations).T)
 
     @cached_property
+    def aliased(self):
+        """Names of coefficients whose columns are combinations of earlier ones."""
+        d = self.design
+        rows = reduce(np.zeros(d.n), d.X, EMPTY, EMPTY if d.weights is None else d.weights, "frequency")
+        return tuple(self.names[j] for j in aliased_columns(rows.triangle[: d.p, : d.p]))
+
+    @cached_property
     def ml(self):
         """The maximum-likelihood fit; raises InputError when it does not exist (separation, aliased columns)."""
         return fit_ml(self.design, self.family)
@@ -53,6 +63,16 @@ class GLMFit(Fit):
     def null_mode(self):
         """(p,) the intercept of the intercept-only model, and zeros."""
         return effects.null_mode(self)
+
+    def point_bayes_factor(self, combination, value):
+        """Bayes factor for combination @ beta (1, p) = `value` (1,): ratio of two evidences.
+
+        A kernel density of the draws stands in for it where the model has no evidence (quasi families).
+        """
+        try:
+            return float(np.exp(point_null.log_bayes_factor(self, combination[0], float(value[0]))))
+        except InputError:
+            return super().point_bayes_factor(combination, value)
 
     def expected_deviance(self):
         """Mean over the draws of -2 log-likelihood."""
@@ -102,6 +122,22 @@ class GLMFit(Fit):
         low, high = self.family.cdf_limits(d.y, mu, weights, self.moments.dispersion_mean)
         u = low + (high - low) * generator(rng).random(mu.shape)
         return ndtri(np.clip(u, 1e-300, 1.0 - 1e-16))
+
+    def hat(self):
+        """(n,) leverages with the working weights at the posterior mean."""
+        return glm_influence.leverage(self)
+
+    def influence(self):
+        """Leverage, one-step leave-one-out shifts of the coefficients and a Cook-like distance.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``hat``; ``residual`` (response minus fitted); ``student``, the Pearson residual over sqrt(1 - hat);
+            ``cook``, the squared distance of the shift in units of the posterior covariance, over p; and a column
+            ``d_<name>`` with the shift of each coefficient when the row leaves, by one Newton step (Pregibon 1981).
+        """
+        return glm_influence.influence(self)
 
     def bayes_r2(self):
         """(n_draws,) draws of Bayesian R-squared: variance of the fit over it plus the mean response variance."""

@@ -132,7 +132,7 @@ def hypothesis(fit, statement):
         if prior is None:
             factor = probability = math.nan
         else:
-            factor = float(posterior.pdf(zero)[0] / prior.pdf(zero)[0])
+            factor = fit.point_bayes_factor(combination, zero)
             probability = factor / (1.0 + factor)
         return Hypothesis(statement, probability, 0.5, factor, mean + constant, sd, lower, upper)
     below, above = _sides(posterior, fit.conditional(-combination), zero)

@@ -284,6 +284,11 @@ class Fit:
         """The fit with only `columns` of the design, the prior being what it says about those (see `anova`)."""
         return reference.restrict(self, columns)
 
+    def point_bayes_factor(self, combination, value):
+        """Posterior over prior density of combination @ beta (1, p) at `value` (1,): Savage & Dickey's ratio."""
+        prior = self.prior.conditional(combination)
+        return float(self.conditional(combination).pdf(value)[0] / prior.pdf(value)[0])
+
     def expected_deviance(self):
         """Posterior expectation of -2 log-likelihood, without Monte Carlo error."""
         return reference.expected_deviance(self)
