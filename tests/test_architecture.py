@@ -17,9 +17,9 @@ PACKAGE = ROOT / "src" / "glmbayes"
 FLOORS = (
     ("errors", "kernels"),
     ("checks", "random", "families"),
-    ("rows", "posteriors", "design"),
+    ("rows", "posteriors", "design", "glm", "glm_response"),
     ("priors",),
-    ("rlmb", "rlmb_blocks", "rglmb", "prior_setup", "datasets"),
+    ("rlmb", "rlmb_blocks", "rglmb", "rglmb_blocks", "prior_setup", "datasets"),
     ("fits", "calls"),
     ("lmb", "glmb"),
 )

@@ -17,8 +17,8 @@ from glmbayes.kernels.glm_one import (
     log_evidence_1d,
 )
 from glmbayes.kernels.tangent_envelope import place_tangents
-from tests.glm_cases import EMPTY, LINKS, kernel, log_posterior_1d, one_coefficient_cases, response
 from tests.oracles import assert_cdf, assert_uniform_ranks, cdf_from_log_density
+from tests.small_glm_cases import EMPTY, LINKS, kernel, log_posterior_1d, one_coefficient_cases, response
 
 CASES = one_coefficient_cases()
 SETTINGS = [
@@ -32,9 +32,7 @@ IDS = [f"{link}: {label}" for _, link, label, *_ in SETTINGS]
 
 def _draw(rng, m, fam, y, x, offset, weights, mu, variance):
     out, iters = np.empty(m), np.empty(m, np.int64)
-    status, mode = draws_1d(
-        rng, fam, y, x, offset, weights, mu, variance, np.empty((6, CAPACITY)), out, iters
-    )
+    status, mode = draws_1d(rng, fam, y, x, offset, weights, mu, variance, np.empty((6, CAPACITY)), out, iters)
     return status, mode, out, iters
 
 
@@ -45,9 +43,7 @@ def _oracle(name, link, theta, *data):
     return cdf_from_log_density(lambda t: log_posterior_1d(name, link, t, *data), grid)
 
 
-@pytest.mark.parametrize(
-    ("name", "link", "label", "y", "x", "offset", "weights", "mu", "variance"), SETTINGS, ids=IDS
-)
+@pytest.mark.parametrize(("name", "link", "label", "y", "x", "offset", "weights", "mu", "variance"), SETTINGS, ids=IDS)
 def test_adversarial_data(rng, name, link, label, y, x, offset, weights, mu, variance):
     """Quadrature, few candidates, and no candidate above the envelope: maximised from 100 starts."""
     data = (y, x, offset, weights, mu, variance)
@@ -102,9 +98,7 @@ def test_draws_follow_the_posterior(rng, name, link):
     assert abs(mode - best.x) < 1e-6
 
 
-@pytest.mark.parametrize(
-    "fault", ["weights forgotten", "sd for variance", "offset forgotten", "slope off by 5 %"]
-)
+@pytest.mark.parametrize("fault", ["weights forgotten", "sd for variance", "offset forgotten", "slope off by 5 %"])
 def test_planted_faults_are_seen(rng, fault):
     n = 30
     x, offset, weights = rng.normal(size=n), rng.normal(size=n), np.full(n, 1.5)
@@ -168,18 +162,13 @@ def test_improper_and_missing_are_told_apart(rng):
         (1.0, 1.0, 0.0, np.nan),
     ):
         y, x, mu, variance = bad
-        assert (
-            _draw(rng, 1, kernel("poisson", "log"), one * y, one * x, EMPTY, EMPTY, mu, variance)[0]
-            == NOT_FINITE
-        )
+        assert _draw(rng, 1, kernel("poisson", "log"), one * y, one * x, EMPTY, EMPTY, mu, variance)[0] == NOT_FINITE
     draw, status = draw_glm_1d(rng, kernel("poisson", "log"), one * np.nan, one, EMPTY, EMPTY, 0.0, 1.0)
     assert np.isnan(draw)
     assert status == NOT_FINITE
 
 
-@pytest.mark.parametrize(
-    ("name", "link", "label", "y", "x", "offset", "weights", "mu", "variance"), SETTINGS, ids=IDS
-)
+@pytest.mark.parametrize(("name", "link", "label", "y", "x", "offset", "weights", "mu", "variance"), SETTINGS, ids=IDS)
 def test_evidence_against_quadrature(rng, name, link, label, y, x, offset, weights, mu, variance):
     data = (y, x, offset, weights, mu, variance)
     fam = kernel(name, link)

@@ -8,7 +8,6 @@ from scipy import optimize
 from glmbayes import families
 from glmbayes.kernels.glm_mode import find_mode
 from glmbayes.kernels.glm_small import (
-    NOT_FINITE,
     OK,
     PATIENCE,
     POOR,
@@ -28,8 +27,8 @@ from glmbayes.kernels.grid_envelope import (
     standardised_fall,
     weigh_cells,
 )
-from tests.glm_cases import LINKS, kernel, log_likelihood, response
 from tests.oracles import assert_cdf, assert_mean, assert_sd, assert_uniform_ranks
+from tests.small_glm_cases import LINKS, kernel, log_likelihood, response
 
 MENARCHE = np.array(
     [

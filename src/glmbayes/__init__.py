@@ -39,6 +39,8 @@ _LATER = {
     "kernels": None,
     "lmb": "glmbayes.lmb",
     "priors": None,
+    "rglmb": "glmbayes.rglmb",
+    "rglmb_blocks": "glmbayes.rglmb_blocks",
 }
 
 __all__ = [
@@ -66,6 +68,8 @@ __all__ = [
     "kernels",
     "lmb",
     "priors",
+    "rglmb",
+    "rglmb_blocks",
     "rlmb",
     "rlmb_blocks",
 ]
