@@ -86,7 +86,8 @@ def _remainders(v, values, counts):
 
 
 @jit
-def _slopes(v, values, counts):
+def stirling_slopes(v, values, counts):
+    """Sum of `stirling_slope` at shapes w v, from distinct weights and their numbers of rows."""
     s = 0.0
     for g in range(values.shape[0]):
         s += counts[g] * stirling_slope(values[g] * v)
@@ -101,7 +102,7 @@ def _log_density(d, v0, base, half, rate_v, values, counts):
     """
     v = v0 * math.exp(d)
     f = (half - rate_v) * d - rate_v * exp_gap(d) - _remainders(v, values, counts) + base
-    return f, half - rate_v * math.exp(d) + _slopes(v, values, counts)
+    return f, half - rate_v * math.exp(d) + stirling_slopes(v, values, counts)
 
 
 @jit
@@ -144,7 +145,7 @@ def gamma_dispersion_draws(rng, shape, rate, deviance, values, counts, disp_lowe
     if b > 0.0:
         v0 = (half + (0.0 if half > 0.0 else 0.5 * n)) / b
         for _ in range(50):
-            new = (half + _slopes(v0, values, counts)) / b
+            new = (half + stirling_slopes(v0, values, counts)) / b
             done = abs(new - v0) * math.sqrt(b) < 0.1 * math.sqrt(v0)
             v0 = new
             if done:
@@ -164,7 +165,7 @@ def gamma_dispersion_draws(rng, shape, rate, deviance, values, counts, disp_lowe
     top = np.empty(1)
     at[0] = 0.0
     height[0] = 0.0
-    slope[0] = half - rate_v + _slopes(v0, values, counts)
+    slope[0] = half - rate_v + stirling_slopes(v0, values, counts)
     k = 1
     # the density falls by about one at 1.4 standard deviations, or one over the slope at a limit
     reach = 1.4 / math.sqrt(max(rate_v, half, 0.1))

@@ -30,7 +30,7 @@ def calibrate(fit, mu, pwt, sd, n_prior, k, dispersion):
 
     Parameters
     ----------
-    fit : MLFit
+    fit : GaussianMLFit
     mu : (p,) array
     pwt : float or (p,) array
     sd : (p,) array or None

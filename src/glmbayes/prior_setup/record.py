@@ -6,8 +6,12 @@ import numpy as np
 
 from glmbayes.checks import option
 from glmbayes.design import Design
+from glmbayes.errors import InputError
+from glmbayes.glm_response import glm_response
+from glmbayes.prior_setup.conjugate import ConjugateBinomial, ConjugatePoisson
+from glmbayes.prior_setup.fit import MLFit
 
-_PRIORS = ("dNormal", "dNormal_Gamma", "dIndependent_Normal_Gamma", "dGamma")
+_GAUSSIAN = ("dNormal", "dNormal_Gamma", "dIndependent_Normal_Gamma", "dGamma")
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +22,8 @@ class PriorSettings:
     ----------
     pwt : float or (p,) array
         Weight of the prior against the data, per coefficient when they differ.
-    n_prior : float
-        Prior sample size.
+    n_prior : float or None
+        Prior sample size; None when sd sets the prior of coefficients only.
     n_effective : float
         What the data count as: rows, or the sum of frequency weights.
     n_likelihood : float
@@ -29,13 +33,13 @@ class PriorSettings:
     k : float
         Added to n_prior in the shape of the Gamma prior.
     weights_type : str or None
-        How weights were read; None without weights.
+        How a Gaussian model's weights were read; None without weights.
     dispersion_source : str
-        "calibrated" or "given".
+        "calibrated" (Gaussian), "estimated" (Gamma, quasi), "fixed" at 1 (Poisson, binomial) or "given".
     """
 
     pwt: float | np.ndarray
-    n_prior: float
+    n_prior: float | None
     n_effective: float
     n_likelihood: float
     intercept_source: str
@@ -47,7 +51,7 @@ class PriorSettings:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PriorSetup:
-    """Parameters of default priors for one model.
+    """Parameters of default priors for one model; what a family does not have is None.
 
     Attributes
     ----------
@@ -55,39 +59,56 @@ class PriorSetup:
         Prior means of the coefficients.
     Sigma : (p, p) array
         Prior covariance of the coefficients, on their own scale.
-    Sigma_0 : (p, p) array
-        The same for dispersion 1: given phi the covariance is phi * Sigma_0 (dNormal_Gamma).
     dispersion : float
-        Residual variance to be used with dNormal.
-    shape, rate : float
-        Gamma prior of 1 / dispersion for dNormal_Gamma (a rate, not a scale).
-    shape_ING : float
-        Shape that goes with `rate` in dIndependent_Normal_Gamma.
-    rate_gamma : float
-        Rate that goes with `shape` in dGamma, the coefficients being fixed.
+        To be used with dNormal: residual variance (Gaussian), 1 / shape (Gamma), 1 (Poisson, binomial).
     coefficients : (p,) array
-        The estimate shrunk towards mu by pwt: the fixed coefficients of dGamma.
-    ml, ml_se : (p,) arrays
-        Maximum-likelihood estimate and its standard error.
+        The fixed coefficients of dGamma: the estimate, in Gaussian models shrunk towards mu by pwt.
+    fit : MLFit
+        Maximum likelihood.
     settings : PriorSettings
     design : Design
-    family : str
+    family, link : str
+    Sigma_0 : (p, p) array
+        Gaussian: covariance for dispersion 1; given phi it is phi * Sigma_0 (dNormal_Gamma).
+    shape, rate : float
+        Gaussian, Gamma: Gamma prior of 1 / dispersion (a rate, not a scale), for dNormal_Gamma and, in the Gamma
+        family, for dGamma.
+    shape_ING : float
+        Gaussian: shape that goes with `rate` in dIndependent_Normal_Gamma.
+    rate_gamma : float
+        Gaussian: rate that goes with `shape` in dGamma, the coefficients being fixed.
+    conj_poisson : ConjugatePoisson
+        Identity link: the Gamma prior of a rate.
+    conj_binomial : ConjugateBinomial
+        Identity link: the Beta prior of a probability.
     """
 
     mu: np.ndarray
     Sigma: np.ndarray
-    Sigma_0: np.ndarray
     dispersion: float
-    shape: float
-    rate: float
-    rate_gamma: float
-    shape_ING: float
     coefficients: np.ndarray
-    ml: np.ndarray
-    ml_se: np.ndarray
+    fit: MLFit
     settings: PriorSettings
     design: Design
     family: str = "gaussian"
+    link: str = "identity"
+    Sigma_0: np.ndarray | None = None
+    shape: float | None = None
+    rate: float | None = None
+    shape_ING: float | None = None
+    rate_gamma: float | None = None
+    conj_poisson: ConjugatePoisson | None = None
+    conj_binomial: ConjugateBinomial | None = None
+
+    @property
+    def ml(self):
+        """(p,) maximum-likelihood estimate."""
+        return self.fit.coefficients
+
+    @property
+    def ml_se(self):
+        """(p,) its standard errors."""
+        return self.fit.se
 
     @property
     def x(self):
@@ -96,13 +117,15 @@ class PriorSetup:
 
     @property
     def y(self):
-        """(n,) response."""
-        return self.design.y
+        """(n,) response; the fraction of successes of a binomial one."""
+        return self.design.y if self.family == "gaussian" else glm_response(self.design, self.family).y
 
     @property
     def weights(self):
-        """(n,) weights, or None."""
-        return self.design.weights
+        """(n,) weights, times the trials of a response of two columns; None without either."""
+        if self.design.weights is None and self.design.y.ndim == 1:
+            return None
+        return self.design.weights if self.family == "gaussian" else glm_response(self.design, self.family).weights
 
     @property
     def offset(self):
@@ -135,28 +158,51 @@ class PriorSetup:
 
         return pd.DataFrame(self.Sigma, index=list(self.names), columns=list(self.names))
 
-    def prior(self, kind="dIndependent_Normal_Gamma"):
+    @property
+    def kinds(self):
+        """Names of the priors that `prior` builds."""
+        if self.family == "gaussian":
+            return _GAUSSIAN
+        if self.link == "identity":
+            return ()
+        return ("dNormal", "dGamma") if self.family == "Gamma" else ("dNormal",)
+
+    def prior(self, kind=None):
         """Build a prior from the parameters that belong together.
 
         Parameters
         ----------
-        kind : str
-            "dNormal" (mu, Sigma, dispersion), "dNormal_Gamma" (mu, Sigma_0, shape, rate),
-            "dIndependent_Normal_Gamma" (mu, Sigma, shape_ING, rate) or "dGamma" (shape, rate_gamma, coefficients).
+        kind : str, optional
+            Gaussian: "dIndependent_Normal_Gamma" (mu, Sigma, shape_ING, rate), the default, "dNormal_Gamma" (mu,
+            Sigma_0, shape, rate), "dNormal" (mu, Sigma, dispersion) or "dGamma" (shape, rate_gamma, coefficients).
+            Gamma: "dNormal" (mu, Sigma, dispersion), the default, or "dGamma" (shape, rate, coefficients).  Others:
+            "dNormal" (mu, Sigma), with the dispersion of quasi families.
         """
         import pandas as pd
 
         from glmbayes import priors
 
-        option(kind, "prior", _PRIORS)
+        if not self.kinds:
+            raise InputError(
+                f"a model with family {self.family}(identity) is a single mean: its conjugate prior has the parameters "
+                f"in conj_{self.family}."
+            )
+        if kind is None:
+            kind = "dIndependent_Normal_Gamma" if self.family == "gaussian" else "dNormal"
+        option(kind, "prior" if self.family == "gaussian" else f"prior for family {self.family!r}", self.kinds)
         mu = pd.Series(self.mu, index=list(self.names))  # the prior keeps the names
         if kind == "dNormal":
-            return priors.dNormal(mu, self.Sigma, dispersion=self.dispersion)
+            known = self.settings.dispersion_source != "fixed"
+            return priors.dNormal(mu, self.Sigma, dispersion=self.dispersion if known else None)
         if kind == "dNormal_Gamma":
             return priors.dNormal_Gamma(mu, self.Sigma_0, self.shape, self.rate)
         if kind == "dIndependent_Normal_Gamma":
             return priors.dIndependent_Normal_Gamma(mu, self.Sigma, self.shape_ING, self.rate)
-        return priors.dGamma(self.shape, self.rate_gamma, self.coefficients)
+        return priors.dGamma(self.shape, self.rate if self.rate_gamma is None else self.rate_gamma, self.coefficients)
+
+    @property
+    def _described_family(self):
+        return self.family if self.family == "gaussian" else f"{self.family}({self.link})"
 
     def __repr__(self):
         settings, names = self.settings, self.names
@@ -166,7 +212,7 @@ class PriorSetup:
             [self.mu, np.sqrt(np.diag(self.Sigma)), self.ml, self.ml_se, np.broadcast_to(settings.pwt, self.mu.shape)]
         )
         lines = [
-            f"Prior_Setup: {self.design.formula}  ({self.family}, {self.design.n} rows)",
+            f"Prior_Setup: {self.design.formula}  ({self._described_family}, {self.design.n} rows)",
             "",
             f"{'coefficient':<{width}}" + "".join(f"{title:>13}" for title in head),
         ]
@@ -180,17 +226,29 @@ class PriorSetup:
     def _describe_settings(self):
         s = self.settings
         weights = "" if s.weights_type is None else f", {s.weights_type} weights"
+        worth = "" if s.n_prior is None else f"n_prior = {s.n_prior:.6g} against "
         return (
-            f"n_prior = {s.n_prior:.6g} against n_effective = {s.n_effective:.6g}{weights}; prior means: intercept "
-            f"{s.intercept_source}, effects {s.effects_source}"
+            f"{worth}n_effective = {s.n_effective:.6g}{weights}; prior means: intercept {s.intercept_source}, effects "
+            f"{s.effects_source}"
         )
 
     def _describe_priors(self):
+        if self.conj_poisson is not None:
+            c = self.conj_poisson
+            return [f"conjugate prior of the rate: Gamma(shape = {c.shape:.6g}, rate = {c.rate:.6g})"]
+        if self.conj_binomial is not None:
+            c = self.conj_binomial
+            return [f"conjugate prior of the probability: Beta({c.shape1:.6g}, {c.shape2:.6g})"]
+        lines = {"dNormal": "mu, Sigma" if self.settings.dispersion_source == "fixed" else "mu, Sigma, dispersion"}
+        if self.family == "gaussian":
+            lines["dNormal_Gamma"] = f"mu, Sigma_0, shape = {self.shape:.6g}, rate = {self.rate:.6g}"
+            lines["dIndependent_Normal_Gamma"] = f"mu, Sigma, shape_ING = {self.shape_ING:.6g}, rate = {self.rate:.6g}"
+            lines["dGamma"] = f"shape = {self.shape:.6g}, rate_gamma = {self.rate_gamma:.6g}, coefficients"
+        elif self.family == "Gamma":
+            lines["dGamma"] = f"shape = {self.shape:.6g}, rate = {self.rate:.6g}, coefficients"
+        width = max(map(len, lines))
         return [
             f"dispersion = {self.dispersion:.6g} ({self.settings.dispersion_source})",
             "matching priors, built by .prior(name):",
-            "  dNormal                    mu, Sigma, dispersion",
-            f"  dNormal_Gamma              mu, Sigma_0, shape = {self.shape:.6g}, rate = {self.rate:.6g}",
-            f"  dIndependent_Normal_Gamma  mu, Sigma, shape_ING = {self.shape_ING:.6g}, rate = {self.rate:.6g}",
-            f"  dGamma                     shape = {self.shape:.6g}, rate_gamma = {self.rate_gamma:.6g}, coefficients",
+            *(f"  {kind:<{width}}  {line}" for kind, line in lines.items()),
         ]
