@@ -3,19 +3,24 @@
 import sys
 from dataclasses import replace
 
+import numpy as np
+
 from glmbayes import families
 from glmbayes.calls import call_text, check_prior_length, chosen_prior, design_of, refuse_prior_as_data, refuse_unknown
-from glmbayes.checks import count, option
+from glmbayes.checks import EMPTY, count, option
 from glmbayes.errors import InputError
 from glmbayes.fits.family_likelihood import FamilyLikelihood
+from glmbayes.fits.gibbs_posterior import GibbsGLM
 from glmbayes.fits.glm import GLMFit
 from glmbayes.fits.glm_posterior import ExactGLM
 from glmbayes.glm_response import glm_response
-from glmbayes.lmb import lmb
+from glmbayes.lmb import lmb, refuse_aliased_flat
 from glmbayes.prior_setup import prior_setup_from_design
-from glmbayes.priors import dNormal
+from glmbayes.priors import dIndependent_Normal_Gamma, dNormal
 from glmbayes.random import generator
+from glmbayes.rglmb import known_dispersion
 from glmbayes.rlmb import Draws
+from glmbayes.rows import reduce
 
 SAMPLERS = ("auto", "grid", "radial", "tall", "mcmc")
 
@@ -51,7 +56,8 @@ def glmb(
         "binomial" (logit), "poisson" (log), "Gamma" (log), "gaussian" (identity, the same as `lmb`), "quasibinomial",
         "quasipoisson", or an object such as ``binomial(link="probit")``.
     pfamily : dNormal, or a function of the PriorSetup that returns one, optional
-        Default: dNormal(mu, Sigma) of `Prior_Setup`, with its dispersion for the Gamma family.
+        Default: dNormal(mu, Sigma) of `Prior_Setup`, with its dispersion for the Gamma family.  For that family
+        dIndependent_Normal_Gamma estimates the dispersion too, by Gibbs sampling: Markov chain draws, labelled so.
     n : int
         Number of draws.
     weights : array_like or column name, optional
@@ -105,24 +111,16 @@ def glmb(
 def fit_glm(design, family, pfamily, n, sampler, progress, rng, arguments):
     """Fit a design."""
     values, trials = glm_response(design, family)
-    setup_design = design
+    as_given = design
     design = replace(design, y=values, weights=None if (trials == 1.0).all() else trials)
-    prior, setup = chosen_prior(pfamily, lambda: prior_setup_from_design(setup_design, family), "dNormal")
-    if not isinstance(prior, dNormal):
-        raise InputError(
-            f"glmb with family {family} takes a dNormal prior on the coefficients; got {type(prior).__name__}."
-        )
+    prior, setup = chosen_prior(pfamily, lambda: prior_setup_from_design(as_given, family), "dNormal")
     check_prior_length(prior, design.names)
     prior = prior.aligned(design.names)
-    dispersion = 1.0
-    if family.has_dispersion or family.quasi:
-        if prior.dispersion is None:
-            raise InputError(
-                f"family {family} needs a dispersion: dNormal(mu, Sigma, dispersion=...); "
-                "Prior_Setup(...).dispersion is a default."
-            )
-        dispersion = prior.dispersion
-    posterior = ExactGLM.build(design, prior, family, dispersion, sampler, n, progress)
+    _refuse_aliased_flat(prior, design)
+    if isinstance(prior, dIndependent_Normal_Gamma) and family.has_dispersion:
+        posterior = GibbsGLM.build(design, prior, family, sampler, progress)
+    else:
+        posterior = ExactGLM.build(design, prior, family, _dispersion(prior, family), sampler, n, progress)
     coefficients, phi, iters = posterior.draw(n, rng)
     return GLMFit(
         call=call_text(arguments, n),
@@ -135,3 +133,23 @@ def fit_glm(design, family, pfamily, n, sampler, progress, rng, arguments):
         draws=Draws(coefficients, phi, posterior.coef_mode, iters, prior),
         arguments=arguments,
     )
+
+
+def _dispersion(prior, family):
+    """The known dispersion under which the coefficients are drawn."""
+    if not isinstance(prior, dNormal):
+        joint = " or dIndependent_Normal_Gamma(mu, Sigma, shape, rate)" if family.has_dispersion else ""
+        known = ", dispersion" if family.has_dispersion or family.quasi else ""
+        raise InputError(
+            f"glmb with family {family} takes dNormal(mu, Sigma{known}){joint}; got {type(prior).__name__}."
+        )
+    return known_dispersion(family, prior)
+
+
+def _refuse_aliased_flat(prior, design):
+    """Raise, naming the columns, when flat coefficients (infinite prior variances) are not identified by the data."""
+    if prior.coefficient is None or not prior.coefficient.flat:
+        return
+    weights = EMPTY if design.weights is None else design.weights
+    rows = reduce(np.zeros(design.n), design.X, EMPTY, weights, "frequency")
+    refuse_aliased_flat(prior, rows, design.names)

@@ -19,8 +19,8 @@ class Empirical:
         return self.draws.mean(axis=0), self.draws.std(axis=0, ddof=1)
 
     def cdf(self, values):
-        """P(combination_i <= values_i) for values (k,)."""
-        return (self.draws <= values).mean(axis=0)
+        """P(combination_i <= values_i) for values (k,): never quite 0 or 1, which n draws cannot tell."""
+        return ((self.draws <= values).sum(axis=0) + 0.5) / (self.draws.shape[0] + 1.0)
 
     def quantile(self, probability):
         """Quantiles (k,) at one probability."""

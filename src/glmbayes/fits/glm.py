@@ -179,7 +179,7 @@ class GLMFit(Fit):
 
     def sampler_report(self):
         """What was chosen, predicted and observed: candidates per draw, time per draw, set-up time."""
-        return self.posterior.report(self)
+        return self.posterior.report(self.draws)
 
     def restricted(self, columns):
         """The fit with only `columns` of the design (see `anova`)."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from glmbayes.fits.glm_posterior import precision_of
+from glmbayes.glm.build import prior_parts
 
 _ALONE = 1e-9  # one minus leverage below which rounding hides what is left without the row
 
@@ -19,7 +19,7 @@ def _information(fit):
     ratio = weights / fit.moments.dispersion_mean * np.where(np.isfinite(ratio), ratio, 0.0)
     work = ratio * slope
     coefficient = fit.prior.coefficient_for(d.names, d.p)
-    precision = d.X.T @ (work[:, None] * d.X) + precision_of(coefficient)
+    precision = d.X.T @ (work[:, None] * d.X) + prior_parts(coefficient)
     scale = 1.0 / np.sqrt(np.diag(precision))
     inverse = np.linalg.inv(precision * np.outer(scale, scale)) * np.outer(scale, scale)
     return work, ratio * (d.y - mu), inverse

@@ -5,19 +5,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from glmbayes.checks import EMPTY
 from glmbayes.errors import InputError
-from glmbayes.glm.posterior import GLMPosterior, build_glm_posterior
+from glmbayes.glm.build import normal_posterior, refuse_poor_grid
+from glmbayes.random import generator
 
 _SLOW = 2.0  # seconds of predicted drawing from which a progress bar shows by itself
+_DRAWS = 1000  # expected of refits
+
+
+def posterior_arrays(design, weights=None):
+    """y, X, offset, weights (empty for none) of the rows with positive weight."""
+    weights = design.weights if weights is None else weights
+    y, X, offset = design.y, design.X, EMPTY if design.offset is None else design.offset
+    if weights is None:
+        return y, X, offset, EMPTY
+    used = weights > 0.0
+    if used.all():
+        return y, X, offset, weights
+    return y[used], np.ascontiguousarray(X[used]), offset[used] if offset.size else offset, weights[used]
 
 
 @dataclass(frozen=True, eq=False)
 class ExactGLM:
-    """Exact iid draws of a GLM's coefficients.
+    """Draws of a GLM's coefficients, the dispersion known: exact and iid, unless the sampler is "mcmc".
 
     Attributes
     ----------
-    core : GLMPosterior
+    core : a posterior of `glmbayes.glm.build`
     prior : dNormal
     family : Family
     dispersion : float
@@ -29,7 +44,7 @@ class ExactGLM:
         Time that mode, bounds and envelope took.
     """
 
-    core: GLMPosterior
+    core: object
     prior: object
     family: object
     dispersion: float
@@ -41,72 +56,86 @@ class ExactGLM:
     def build(cls, design, prior, family, dispersion, sampler, n, progress=None, weights=None):
         """Set up the posterior of a design whose y and weights are those of the family."""
         start = time.perf_counter()
-        rows = design.X.shape[0]
-        if weights is None:
-            weights = np.ones(rows) if design.weights is None else design.weights
-        coefficient = prior.coefficient_for(design.names, len(design.names))
-        core = build_glm_posterior(
-            design.y,
-            design.X,
-            np.zeros(rows) if design.offset is None else design.offset,
-            weights,
-            family,
-            coefficient.mu,
-            precision_of(coefficient),
-            dispersion=dispersion,
-            sampler=sampler,
-            draws=n,
-        )
+        coefficient = prior.coefficient_for(design.names, design.p)
+        core = normal_posterior(posterior_arrays(design, weights), family, coefficient, dispersion, sampler, n)
         return cls(core, prior, family, dispersion, sampler, progress, time.perf_counter() - start)
+
+    @property
+    def exact(self):
+        """Whether the draws are independent and exactly from the posterior."""
+        return self.core.name != "mcmc"
+
+    @property
+    def chains(self):
+        """Number of Markov chains that the draws are, one after the other; 1 for iid draws."""
+        return 1 if self.exact else 4
+
+    @property
+    def effective_draws(self):
+        """(p,) effective sample sizes of the latest Markov chain draws, or None for iid draws."""
+        return None if self.exact else self.core.ess
+
+    @property
+    def rhat(self):
+        """(p,) R-hat of the latest Markov chain draws, or None for iid draws."""
+        return None if self.exact else self.core.rhat
 
     @property
     def coef_mode(self):
         """Posterior mode (p,)."""
-        return self.core.mode
+        return self.core.coef_mode
 
     def draw(self, n, rng):
         """`n` draws: coefficients (n, p), dispersion (n,), candidates (n,)."""
         progress = self.progress
-        if progress is None:
-            progress = n * self.core.estimates[0].nanoseconds > 1e9 * _SLOW
-        draws = self.core.draw(n, rng, progress=progress)
+        if progress is None and hasattr(self.core, "posterior"):
+            progress = n * self.core.posterior.estimates[0].nanoseconds > 1e9 * _SLOW
+        drawn = self.core.draw(n, rng, bool(progress))
+        if drawn is None:
+            refuse_poor_grid()
         dispersion = np.empty(n)
         dispersion.fill(self.dispersion)
-        return draws.coefficients, dispersion, draws.candidates
+        return drawn[0], dispersion, drawn[1]
 
     def log_evidence(self, rng=0):
         """log p(y) and its standard error."""
-        return self.core.log_evidence(rng)
+        if not self.exact:
+            raise InputError(
+                "Markov chain draws (sampler='mcmc') give no marginal likelihood: use one of the exact samplers."
+            )
+        if np.isnan(self.core.coef_mode).any():
+            self.core.draw(100, np.random.default_rng(0))  # settles which envelope is a reasonable one
+        value, error = self.core.log_evidence(generator(rng))
+        if np.isnan(value):
+            raise InputError(
+                "the evidence needs a proper prior (finite variances) and a family with a sampling distribution "
+                "(not a quasi family)."
+            )
+        return value, error
 
     def reweighted(self, design, weights):
         """The same posterior with other observation weights."""
-        return ExactGLM.build(
-            design, self.prior, self.family, self.dispersion, self.sampler, 1000, self.progress, weights
-        )
+        return self._again(design, self.prior, weights)
 
     def rebuilt(self, design, prior):
         """The posterior of another design under another prior."""
-        return ExactGLM.build(design, prior, self.family, self.dispersion, self.sampler, 1000, self.progress)
+        return self._again(design, prior, None)
 
-    def report(self, fit):
+    def _again(self, design, prior, weights):
+        return ExactGLM.build(design, prior, self.family, self.dispersion, self.sampler, _DRAWS, self.progress, weights)
+
+    def report(self, draws):
         """Text: what was considered and chosen, and what the draws took."""
-        observed = fit.draws.iters.mean()
-        return (
-            f"{self.core.report()}\n"
-            f"set-up {1e3 * self.setup_seconds:.3g} ms; observed {observed:.3g} candidates a draw "
-            f"over {fit.n_draws} draws"
-        )
-
-
-def precision_of(coefficient):
-    """Prior precision (p, p); zero rows and columns for flat coefficients."""
-    if coefficient.blocks is not None:
-        raise InputError("this prior varies by block: use rglmb_blocks.")
-    low = coefficient.low
-    flat = np.isinf(np.diag(low))
-    precision = np.zeros(low.shape)
-    keep = np.nonzero(~flat)[0]
-    if keep.size:
-        inverse = np.linalg.inv(low[np.ix_(keep, keep)])
-        precision[np.ix_(keep, keep)] = inverse.T @ inverse
-    return precision
+        lines = [f"sampler: {self.core.name}" + ("" if self.exact else "  -- Markov chain, NOT independent draws")]
+        if self.exact:
+            predicted = "" if np.isnan(self.core.predicted) else f" (predicted {self.core.predicted:.3g})"
+            lines.append(f"candidates per draw: {draws.iters.mean():.3g}{predicted}, {draws.iters.size} draws")
+        else:
+            lines.append(
+                f"smallest effective sample size {self.core.ess.min():.0f} of {draws.iters.size} draws, largest R-hat "
+                f"{self.core.rhat.max():.3f}, acceptance {self.core.acceptance:.2f}"
+            )
+        lines.append(f"set-up {1e3 * self.setup_seconds:.3g} ms")
+        if hasattr(self.core, "posterior"):
+            lines.append(self.core.posterior.report())
+        return "\n".join(lines)

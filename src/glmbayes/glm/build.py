@@ -136,6 +136,8 @@ class _GridOrEnvelope:
         self._rest = rest
 
     def __getattr__(self, name):
+        if name.startswith("_"):  # copies and pickles look for these before there is a `_now`
+            raise AttributeError(name)
         return getattr(self._now, name)
 
     def draw(self, n, rng, progress=False):

@@ -1,0 +1,94 @@
+"""The joint posterior of a Gamma regression and its dispersion, as a fitted model asks for it."""
+
+import time
+from dataclasses import dataclass
+
+from glmbayes.errors import InputError
+from glmbayes.fits.glm_posterior import posterior_arrays
+from glmbayes.glm.gamma_gibbs import CHAINS, WARM_UP, GammaGibbs
+from glmbayes.random import generator
+
+_SLOW = 3000  # sweeps from which a progress bar shows by itself
+
+
+@dataclass(frozen=True, eq=False)
+class GibbsGLM:
+    """Markov chain draws of coefficients and dispersion; same questions as `ExactGLM`.
+
+    Attributes
+    ----------
+    core : GammaGibbs
+    prior : dIndependent_Normal_Gamma
+    family : Family
+    sampler : str
+        Of the coefficients given the dispersion, as asked for.
+    progress : bool or None
+    setup_seconds : float
+    """
+
+    core: GammaGibbs
+    prior: object
+    family: object
+    sampler: str
+    progress: bool | None
+    setup_seconds: float
+
+    exact = False
+    chains = CHAINS
+
+    @classmethod
+    def build(cls, design, prior, family, sampler, progress=None, weights=None):
+        """Set up the posterior of a design whose y and weights are those of the family."""
+        if sampler == "mcmc":
+            raise InputError(
+                "sampler='mcmc' is for a known dispersion: with dIndependent_Normal_Gamma the coefficients are drawn "
+                "exactly given the dispersion; use sampler='auto'."
+            )
+        start = time.perf_counter()
+        coefficient = prior.coefficient_for(design.names, design.p)
+        core = GammaGibbs(posterior_arrays(design, weights), family, coefficient, prior, sampler)
+        return cls(core, prior, family, sampler, progress, time.perf_counter() - start)
+
+    @property
+    def coef_mode(self):
+        """Coefficients (p,) at the joint mode."""
+        return self.core.coef_mode
+
+    @property
+    def effective_draws(self):
+        """(p + 1,) effective sample sizes of the latest draws: coefficients, log dispersion."""
+        return self.core.ess
+
+    @property
+    def rhat(self):
+        """(p + 1,) R-hat of the latest draws."""
+        return self.core.rhat
+
+    def draw(self, n, rng):
+        """`n` draws, chain after chain: coefficients (n, p), dispersion (n,), candidates (n,)."""
+        progress = n > _SLOW if self.progress is None else self.progress
+        return self.core.draw(n, rng, progress)
+
+    def log_evidence(self, rng=0):
+        """log p(y) and its standard error."""
+        if self.core.coefficient.flat:
+            raise InputError("the evidence needs a proper prior (finite variances).")
+        return self.core.log_evidence(generator(rng))
+
+    def reweighted(self, design, weights):
+        """The same posterior with other observation weights."""
+        return GibbsGLM.build(design, self.prior, self.family, self.sampler, self.progress, weights)
+
+    def rebuilt(self, design, prior):
+        """The posterior of another design under another prior."""
+        return GibbsGLM.build(design, prior, self.family, self.sampler, self.progress)
+
+    def report(self, draws):
+        """Text: how the draws were made, and how many independent ones they are worth."""
+        return (
+            f"sampler: Gibbs, coefficients and dispersion in turn, each drawn exactly given the other\n"
+            f"{CHAINS} Markov chains after {WARM_UP} sweeps each, NOT independent draws: smallest effective sample "
+            f"size {self.core.ess.min():.0f} of {draws.iters.size}, largest R-hat {self.core.rhat.max():.3f}\n"
+            f"candidates per draw: {draws.iters.mean():.3g}\n"
+            f"set-up {1e3 * self.setup_seconds:.3g} ms"
+        )
