@@ -108,7 +108,7 @@ class IndependentPosterior:
     @cached_property
     def coef_mode(self):
         """Mode of beta given the dispersion at the mode of its marginal in log dispersion."""
-        t, _ = kernel.find_mode(self.log_precision.density)
+        t = self.log_precision.mode
         return self._coefficients(np.array([t]), np.zeros((1, self._projected[1].shape[0])), None)[0]
 
     def _coefficients(self, t, normals, flat_normals):
