@@ -143,9 +143,9 @@ class Summary:
         numbers = "".join(f"{value:>11.4g}" for value in self.residuals)
         parts.append(f"Residuals at the posterior mean:\n{quantiles}\n{numbers}")
         parts.append("Prior and maximum likelihood:\n" + _text(self.prior_table))
-        posterior = self.table.rename(columns=self._interval_names())
         interval = "; interval from the draws" if self.hdi else ""
-        parts.append(f"Posterior (exact; MC error is that of the draws' mean{interval}):\n" + _text(posterior))
+        heading = f"Posterior (exact; MC error is that of the draws' mean{interval}):"
+        parts.append(heading + "\n" + _text(self.table, self._interval_names()))
         parts.append("Percentiles of the draws:\n" + _text(self.percentiles))
         parts.append("\n".join(_statistics_lines(s)))
         if self.notes:
@@ -258,9 +258,10 @@ def _column(name, values):
     return [f"{v + 0.0:.{decimals}f}" if math.isfinite(v) else _number(v) for v in values]
 
 
-def _text(table):
-    """A DataFrame as aligned text."""
-    columns = [[str(name), *_column(str(name), table[name].to_numpy())] for name in table.columns]
+def _text(table, titles=None):
+    """A DataFrame of numbers as aligned text, some of its columns under other titles."""
+    cells = [_column(name, values) for name, values in zip(table.columns, table.to_numpy().T)]
+    columns = [[(titles or {}).get(name, name), *column] for name, column in zip(table.columns, cells)]
     label = max(len(str(i)) for i in table.index)
     widths = [max(map(len, column)) for column in columns]
     rows = zip(["", *map(str, table.index)], *columns)
