@@ -137,11 +137,9 @@ def first_knots(f, scale, knot):
     """Find the mode and lay knots around it, out to where both tails fall.
 
     `scale` (3,) receives the mode and the widths of f to its left and right, `knot` the ends of the intervals.  Returns
-    the number of intervals, 0 when a tail does not fall, and whether the first and the last of them are tails.
+    the number of intervals, 0 when no such knots are found, and whether the first and the last of them are tails.
     """
     left_slope, right_slope = tail_slopes(f)
-    if (f.lower == -math.inf and not left_slope > 0.0) or (f.upper == math.inf and not right_slope > 0.0):
-        return 0, False, False
     left = np.empty(_MOST)
     right = np.empty(_MOST)
     start = _start(f)

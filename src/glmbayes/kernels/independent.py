@@ -9,6 +9,8 @@ from glmbayes.kernels.log_density import LogDensity, precision, shares
 from glmbayes.kernels.log_precision import DONE, build_envelope, draw_log_precisions, new_envelope
 from glmbayes.kernels.spectral import spectral_form, to_coefficients
 
+_RANK = 1e-14  # a singular value below this share of the largest is 0
+
 
 @jit
 def marginal_log_precision(s, z, rss, n_w, sigma_prior, lower, upper):
@@ -17,20 +19,24 @@ def marginal_log_precision(s, z, rss, n_w, sigma_prior, lower, upper):
     `sigma_prior` (6,) holds the prior's (power of u, rate of u, c, d, e, g): density of the precision
     u^power exp(-rate u - c / u - d / sqrt(u)) (u + g)^-e.
     """
+    cut = 0.0
+    if rss == 0.0 and sigma_prior[1] == 0.0:  # an exact fit: only the design's rank keeps u from infinity
+        for i in range(s.shape[0]):
+            cut = max(cut, _RANK * s[i])
     seen = 0
     for i in range(s.shape[0]):
-        if s[i] > 0.0:
+        if s[i] > cut:
             seen += 1
     lam = np.empty(seen)
     k = np.empty(seen)
     m = 0
     errors = rss
     for i in range(s.shape[0]):
-        if s[i] > 0.0:
+        if s[i] > cut:
             lam[m] = s[i] * s[i]
             k[m] = 0.5 * (z[i] / s[i]) ** 2
             m += 1
-        else:
+        elif cut == 0.0:
             errors += z[i] * z[i]
     return LogDensity(
         sigma_prior[0] + 1.0 + 0.5 * n_w,

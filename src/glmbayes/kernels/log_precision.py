@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glmbayes.kernels.first_knots import first_knots, toward
+from glmbayes.kernels.first_knots import first_knots, tail_slopes, toward
 from glmbayes.kernels.jit import jit
 from glmbayes.kernels.log_density import concave_gap, concave_slope, derivatives, precision, rise, share_rise, shares
 
@@ -26,7 +26,8 @@ DONE = 0
 NEED_MORE = 1  # uniforms ran out
 STUCK = 2  # MAX_CANDIDATES for a single draw
 BROKEN = 3  # the envelope was below the density: must never happen
-IMPROPER = 4
+IMPROPER_LOW = 4  # mass at t = -infinity: the dispersion goes to infinity
+IMPROPER_HIGH = 5  # mass at t = infinity: the dispersion goes to 0
 
 _GUARD = 1e-8
 _INTERIOR, _LEFT, _RIGHT = 0, 1, 2
@@ -59,11 +60,16 @@ def new_envelope():
 def build_envelope(f, env):
     """Find the mode and lay the first knots around it.
 
-    Returns DONE, or IMPROPER when a tail does not fall.
+    Returns DONE, or IMPROPER_LOW or IMPROPER_HIGH when a tail does not fall.
     """
+    left_slope, right_slope = tail_slopes(f)
+    if f.lower == -math.inf and not left_slope > 0.0:
+        return IMPROPER_LOW
+    if f.upper == math.inf and not right_slope > 0.0:
+        return IMPROPER_HIGH
     n, left_tail, right_tail = first_knots(f, env.scale, env.knot)
     if n == 0:
-        return IMPROPER
+        return STUCK
     env.count[0] = n
     env.count[1] = 1 if left_tail else 0
     env.count[2] = 1 if right_tail else 0

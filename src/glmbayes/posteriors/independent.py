@@ -30,27 +30,6 @@ class IndependentPosterior:
         self.terms = on_precision.terms
         self.disp_limits = (on_precision.disp_lower, on_precision.disp_upper)
         self.limits = limits_on_t(*self.disp_limits)
-        self._check_proper()
-
-    def _check_proper(self):
-        power, rate, c, d, e, _ = self.terms
-        lower, upper = self.limits
-        n_w, q = self.rows.n_w, self.n_flat
-        a = power + 1.0 + 0.5 * (n_w - q)
-        if lower == -math.inf and not a > 0.0 and c == 0.0 and d == 0.0:
-            raise ImproperPosteriorError(
-                f"the posterior is improper as the dispersion goes to infinity: {n_w:g} observations against {q} flat "
-                "coefficients leave the prior on the dispersion in charge, and it is improper there. Use more data, "
-                "fewer flat coefficients or a proper prior."
-            )
-        if upper == math.inf and rate == 0.0:
-            s, _, rss = self.spectrum
-            rank = int((s > 1e-14 * s.max(initial=0.0)).sum())
-            if rss == 0.0 and not a - 0.5 * rank - e < 0.0:
-                raise ImproperPosteriorError(
-                    "the posterior is improper as the dispersion goes to 0: the data are fitted exactly and the prior "
-                    "does not keep the dispersion from 0. Use a positive rate, disp_lower or fewer columns."
-                )
 
     @property
     def n_flat(self):

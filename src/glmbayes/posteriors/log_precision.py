@@ -18,10 +18,15 @@ EMPTY = np.empty(0)
 
 def raise_for(status):
     """Turn a kernel status into the library's exception."""
-    if status == kernel.IMPROPER:
+    if status == kernel.IMPROPER_LOW:
         raise ImproperPosteriorError(
-            "the posterior of the dispersion is improper: its density does not fall off towards 0 or infinity. "
-            "Use a proper prior on the dispersion or more data."
+            "the posterior is improper as the dispersion goes to infinity: there are too few observations for the flat "
+            "coefficients and the prior on the dispersion. Use more data, fewer flat coefficients or a proper prior."
+        )
+    if status == kernel.IMPROPER_HIGH:
+        raise ImproperPosteriorError(
+            "the posterior is improper as the dispersion goes to 0: the data are fitted exactly and the prior does not "
+            "keep the dispersion from 0. Use a positive rate, disp_lower or fewer columns."
         )
     if status == kernel.STUCK:
         raise SamplerError(
