@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from glmbayes.kernels import family_terms as terms
 from glmbayes.kernels.jit import jit
-from glmbayes.kernels.quadrature import TAYLOR_NODES, TAYLOR_WEIGHTS
+from glmbayes.kernels.taylor_nodes import TAYLOR_NODES, TAYLOR_WEIGHTS
 from glmbayes.kernels.truncated import log_mills, log_normal_cdf
 
 _ROOT_HALF = math.sqrt(0.5)

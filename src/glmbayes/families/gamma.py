@@ -123,7 +123,7 @@ class Gamma_(Family):
         return -(y * np.exp(-eta) + eta)
 
     def log_base(self, y, weights, dispersion=1.0):
-        shape = np.broadcast_to(weights / dispersion, np.shape(y))
+        shape, y = np.broadcast_arrays(weights / dispersion, y)
         return shape * np.log(shape) + (shape - 1.0) * np.log(y) - special.gammaln(shape)
 
 

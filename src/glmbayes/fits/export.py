@@ -10,15 +10,21 @@ _PRIOR_DRAWS = 1000
 
 
 def to_arviz(fit, rng=0):
-    """InferenceData (ArviZ 0.x) or DataTree (ArviZ 1.x) with the iid draws as one chain.
+    """InferenceData (ArviZ 0.x) or DataTree (ArviZ 1.x) with the iid draws as one chain (Markov chain draws as theirs).
 
     Groups: posterior (``beta`` by coefficient, ``dispersion``), prior (when proper), observed_data, and, unless draws x
     observations exceed 20 million, log_likelihood and posterior_predictive.  The draws are independent: R-hat is 1
     and the effective sample size is their number, up to noise.
     """
     from_dict = _from_dict()
-    one = {"beta": fit.draws.coefficients[None], "dispersion": fit.draws.dispersion[None]}
-    groups = {"posterior": one, "observed_data": {"y": fit.design.y}}
+    n_chains = fit.n_chains
+
+    def chains(values):
+        kept = values[: len(values) // n_chains * n_chains]
+        return kept.reshape(n_chains, -1, *kept.shape[1:])
+
+    posterior = {"beta": chains(fit.draws.coefficients), "dispersion": chains(fit.draws.dispersion)}
+    groups = {"posterior": posterior, "observed_data": {"y": fit.design.y}}
     try:
         prior = fit.prior.sample(_PRIOR_DRAWS, rng)
         groups["prior"] = {
@@ -29,9 +35,9 @@ def to_arviz(fit, rng=0):
     except ValueError:  # improper: nothing to draw from
         pass
     if fit.n_draws * fit.design.X.shape[0] <= _LIMIT:
-        groups["log_likelihood"] = {"y": fit.log_lik()[None]}
+        groups["log_likelihood"] = {"y": chains(fit.log_lik())}
         groups["posterior_predictive"] = {
-            "y": predict(fit, None, "response", 0.95, None, None, rng=_generator(rng))[None]
+            "y": chains(predict(fit, None, "response", 0.95, None, None, rng=_generator(rng)))
         }
     coords = {"coefficient": list(fit.names), "observation": np.arange(fit.design.X.shape[0])}
     dims = {"beta": ["coefficient"], "y": ["observation"]}

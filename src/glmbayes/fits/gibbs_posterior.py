@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from glmbayes.errors import InputError
-from glmbayes.fits.glm_posterior import posterior_arrays
+from glmbayes.fits.glm_posterior import posterior_arrays, worth
 from glmbayes.glm.gamma_gibbs import CHAINS, WARM_UP, GammaGibbs
 from glmbayes.random import generator
 
@@ -54,16 +54,6 @@ class GibbsGLM:
         """Coefficients (p,) at the joint mode."""
         return self.core.coef_mode
 
-    @property
-    def effective_draws(self):
-        """(p + 1,) effective sample sizes of the latest draws: coefficients, log dispersion."""
-        return self.core.ess
-
-    @property
-    def rhat(self):
-        """(p + 1,) R-hat of the latest draws."""
-        return self.core.rhat
-
     def draw(self, n, rng):
         """`n` draws, chain after chain: coefficients (n, p), dispersion (n,), candidates (n,)."""
         progress = n > _SLOW if self.progress is None else self.progress
@@ -83,12 +73,11 @@ class GibbsGLM:
         """The posterior of another design under another prior."""
         return GibbsGLM.build(design, prior, self.family, self.sampler, self.progress)
 
-    def report(self, draws):
-        """Text: how the draws were made, and how many independent ones they are worth."""
+    def report(self, fit):
+        """Text: how the draws of `fit` were made, and how many independent ones they are worth."""
         return (
-            f"sampler: Gibbs, coefficients and dispersion in turn, each drawn exactly given the other\n"
-            f"{CHAINS} Markov chains after {WARM_UP} sweeps each, NOT independent draws: smallest effective sample "
-            f"size {self.core.ess.min():.0f} of {draws.iters.size}, largest R-hat {self.core.rhat.max():.3f}\n"
-            f"candidates per draw: {draws.iters.mean():.3g}\n"
+            "sampler: Gibbs, coefficients and dispersion in turn, each drawn exactly given the other\n"
+            f"{worth(fit)}; {WARM_UP} sweeps of each chain left out\n"
+            f"candidates per draw: {fit.draws.iters.mean():.3g}\n"
             f"set-up {1e3 * self.setup_seconds:.3g} ms"
         )

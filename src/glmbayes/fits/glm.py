@@ -9,21 +9,25 @@ from scipy.special import ndtri
 from glmbayes.checks import EMPTY, option
 from glmbayes.design.aliasing import aliased_columns
 from glmbayes.errors import InputError
-from glmbayes.fits import effects, glm_influence, loo, point_null
-from glmbayes.fits.blocks import linear_predictor, observation_blocks
+from glmbayes.fits import effects, glm_influence, glm_loo, point_null, tall_sums
 from glmbayes.fits.empirical import Empirical
 from glmbayes.fits.model import Fit
+from glmbayes.glm import diagnostics
 from glmbayes.posteriors.moments import Moments
 from glmbayes.prior_setup.ml import fit_ml
 from glmbayes.random import generator
 from glmbayes.rows import reduce
+
+_DIAGNOSED = 32  # draws from which chains are long enough for R-hat and effective sample sizes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GLMFit(Fit):
     """A fitted Bayesian GLM: everything a Gaussian fit has, with summaries from the iid draws.
 
-    Posterior means, tails and intervals come from the draws, with Monte Carlo error sd / sqrt(n).
+    Posterior means, tails and intervals come from the draws, with Monte Carlo error sd / sqrt(n).  They are iid, but
+    for Gamma regressions with an unknown dispersion and sampler="mcmc": `exact_draws` says so, and `effective_draws`
+    and `rhat` what the Markov chains are worth.
     """
 
     closed_form = False
@@ -32,6 +36,36 @@ class GLMFit(Fit):
     def family(self):
         """The response family with its link."""
         return self.likelihood.distribution
+
+    @property
+    def exact_draws(self):
+        """Whether the draws are independent and exactly from the posterior."""
+        return self.posterior.exact
+
+    @property
+    def n_chains(self):
+        """Number of Markov chains that the draws are, one after the other; 1 when they are iid."""
+        return self.posterior.chains
+
+    def _chains(self, values):
+        """(chains, draws) of one quantity."""
+        keep = -(-self.n_draws // self.n_chains)
+        last = self.n_draws - (self.n_chains - 1) * keep
+        return np.array([values[k * keep : k * keep + last] for k in range(self.n_chains)])
+
+    @cached_property
+    def effective_draws(self):
+        """(p,) how many independent draws of each coefficient the draws are worth: all of them, when they are iid."""
+        if self.exact_draws or self.n_draws < _DIAGNOSED:
+            return np.full(len(self.names), float(self.n_draws) if self.exact_draws else np.nan)
+        return np.array([diagnostics.ess(self._chains(values)) for values in self.draws.coefficients.T])
+
+    @cached_property
+    def rhat(self):
+        """(p,) rank-normalised split R-hat of each coefficient over the chains; NaN when the draws are iid."""
+        if self.exact_draws or self.n_draws < _DIAGNOSED:
+            return np.full(len(self.names), np.nan)
+        return np.array([diagnostics.rhat(self._chains(values)) for values in self.draws.coefficients.T])
 
     @cached_property
     def moments(self):
@@ -76,11 +110,7 @@ class GLMFit(Fit):
 
     def expected_deviance(self):
         """Mean over the draws of -2 log-likelihood."""
-        n = self.design.X.shape[0]
-        total = 0.0
-        for rows in observation_blocks(n, self.n_draws):
-            total -= 2.0 * self.log_lik_rows(rows).sum(axis=1)
-        return float(np.mean(total))
+        return tall_sums.expected_deviance(self)
 
     def log_marginal_likelihood(self, with_error=False, rng=0):
         """Logarithm of p(y) from the envelope's mass and its acceptance rate.
@@ -101,7 +131,7 @@ class GLMFit(Fit):
         "auto" is PSIS with a refit, by the same exact sampler, of the observations whose Pareto k exceeds 0.7.
         """
         option(method, "method", ("auto", "psis", "exact"))
-        return loo.glm_loo(self, method)
+        return glm_loo.glm_loo(self, method)
 
     def residuals(self, kind="deviance", rng=0):
         """(n,) residuals at the posterior mean.
@@ -140,20 +170,11 @@ class GLMFit(Fit):
         return glm_influence.influence(self)
 
     def bayes_r2(self):
-        """(n_draws,) draws of Bayesian R-squared: variance of the fit over it plus the mean response variance."""
-        d = self.design
-        n = d.X.shape[0]
-        weights = np.ones(n) if d.weights is None else d.weights
-        total = square = noise = 0.0
-        centre = float(self.fitted().mean())
-        for rows in observation_blocks(n, self.n_draws):
-            mu = self.likelihood.mean(linear_predictor(self.draws.coefficients, d.X, d.offset, rows))
-            total = total + (mu - centre).sum(axis=1)
-            square = square + ((mu - centre) ** 2).sum(axis=1)
-            w = np.where(weights[rows] > 0, weights[rows], 1.0) if self.family.scales_with_weights else 1.0
-            noise = noise + (self.family.variance(mu) / w).sum(axis=1)
-        explained = (square - total**2 / n) / max(n - 1, 1)
-        return explained / (explained + self.draws.dispersion * noise / n)
+        """Draws of Bayesian R-squared: variance of the fit over it plus the mean response variance.
+
+        One for each of the draws, or of the first ones where draws x observations exceed 50 million.
+        """
+        return tall_sums.bayes_r2(self)
 
     def marginal_effects(self, at=None, columns=None, level=0.95, data=None):
         """Effects on the response scale, averaged over the rows of the fit or at given values.
@@ -179,7 +200,7 @@ class GLMFit(Fit):
 
     def sampler_report(self):
         """What was chosen, predicted and observed: candidates per draw, time per draw, set-up time."""
-        return self.posterior.report(self.draws)
+        return self.posterior.report(self)
 
     def restricted(self, columns):
         """The fit with only `columns` of the design (see `anova`)."""

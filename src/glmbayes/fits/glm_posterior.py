@@ -71,16 +71,6 @@ class ExactGLM:
         return 1 if self.exact else 4
 
     @property
-    def effective_draws(self):
-        """(p,) effective sample sizes of the latest Markov chain draws, or None for iid draws."""
-        return None if self.exact else self.core.ess
-
-    @property
-    def rhat(self):
-        """(p,) R-hat of the latest Markov chain draws, or None for iid draws."""
-        return None if self.exact else self.core.rhat
-
-    @property
     def coef_mode(self):
         """Posterior mode (p,)."""
         return self.core.coef_mode
@@ -124,18 +114,26 @@ class ExactGLM:
     def _again(self, design, prior, weights):
         return ExactGLM.build(design, prior, self.family, self.dispersion, self.sampler, _DRAWS, self.progress, weights)
 
-    def report(self, draws):
-        """Text: what was considered and chosen, and what the draws took."""
-        lines = [f"sampler: {self.core.name}" + ("" if self.exact else "  -- Markov chain, NOT independent draws")]
-        if self.exact:
-            predicted = "" if np.isnan(self.core.predicted) else f" (predicted {self.core.predicted:.3g})"
-            lines.append(f"candidates per draw: {draws.iters.mean():.3g}{predicted}, {draws.iters.size} draws")
+    def report(self, fit):
+        """Text: what was considered and chosen, and what the draws of `fit` took."""
+        if not self.exact:
+            lines = ["sampler: independence Metropolis", worth(fit)]
         else:
-            lines.append(
-                f"smallest effective sample size {self.core.ess.min():.0f} of {draws.iters.size} draws, largest R-hat "
-                f"{self.core.rhat.max():.3f}, acceptance {self.core.acceptance:.2f}"
-            )
+            predicted = "" if np.isnan(self.core.predicted) else f" (predicted {self.core.predicted:.3g})"
+            observed = fit.draws.iters.mean()
+            lines = [
+                f"sampler: {self.core.name}, exact and independent draws",
+                f"candidates per draw: {observed:.3g}{predicted}, {fit.n_draws} draws",
+            ]
         lines.append(f"set-up {1e3 * self.setup_seconds:.3g} ms")
         if hasattr(self.core, "posterior"):
             lines.append(self.core.posterior.report())
         return "\n".join(lines)
+
+
+def worth(fit):
+    """What the Markov chain draws of a fit are worth, in words."""
+    return (
+        f"{fit.n_chains} Markov chains, NOT independent draws: smallest effective sample size "
+        f"{fit.effective_draws.min():.0f} of {fit.n_draws}, largest R-hat {fit.rhat.max():.3f}"
+    )

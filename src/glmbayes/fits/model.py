@@ -49,6 +49,7 @@ class Fit:
     arguments: dict
 
     closed_form = True  # posterior summaries carry no Monte Carlo error
+    exact_draws = True  # the draws are independent and exactly from the posterior
 
     def __getstate__(self):
         state = self._fields()
@@ -85,6 +86,21 @@ class Fit:
     def n_draws(self):
         """Number of draws."""
         return self.draws.coefficients.shape[0]
+
+    @property
+    def effective_draws(self):
+        """(p,) how many independent draws of each coefficient the draws are worth: all of them, when they are iid."""
+        return np.full(len(self.names), float(self.n_draws))
+
+    @property
+    def efficiency(self):
+        """Smallest effective number of draws, over their number."""
+        return min(1.0, float(np.min(self.effective_draws)) / self.n_draws)
+
+    @property
+    def n_chains(self):
+        """Number of chains that the draws are, one after the other: 1 when they are iid."""
+        return 1
 
     @property
     def nobs(self):
@@ -261,12 +277,12 @@ class Fit:
         d = self.design
         return self.likelihood.log_lik(d.y, self.predictor_at(beta), dispersion, d.weights)
 
-    def log_lik_rows(self, rows):
-        """(n_draws, rows) log-likelihood of the observations in the slice `rows` at the draws."""
+    def log_lik_rows(self, rows, draws=slice(None)):
+        """(draws, rows) log-likelihood of the observations in the slice `rows` at the draws in the slice `draws`."""
         d = self.design
-        eta = linear_predictor(self.draws.coefficients, d.X, d.offset, rows)
+        eta = linear_predictor(self.draws.coefficients[draws], d.X, d.offset, rows)
         weights = None if d.weights is None else d.weights[rows]
-        return self.likelihood.log_lik(d.y[rows], eta, self.draws.dispersion[:, None], weights)
+        return self.likelihood.log_lik(d.y[rows], eta, self.draws.dispersion[draws, None], weights)
 
     def log_lik(self):
         """(n_draws, n) log-likelihood of each observation at each draw."""

@@ -70,7 +70,7 @@ class Summary:
             "mode": fit.posterior.coef_mode,
             "mean": mean,
             "sd": sd,
-            "MC error": sd / math.sqrt(fit.n_draws),
+            "MC error": sd / np.sqrt(fit.effective_draws),
             "lower": lower,
             "upper": upper,
             "tail(null)": _far_side(everything, fit.null_mode()),
@@ -99,15 +99,18 @@ class Summary:
             "draws": fit.n_draws,
             "dispersion mean": moments.dispersion_mean,
             "dispersion sd": moments.dispersion_sd,
-            "residual sd (median)": float(np.sqrt(np.median(fit.draws.dispersion))),
         }
+        if fit.closed_form:
+            values["residual sd (median)"] = float(np.sqrt(np.median(fit.draws.dispersion)))
+        if not fit.exact_draws:
+            values["effective draws"], values["R-hat"] = fit.effective_draws.min(), fit.rhat.max()
         try:
             criterion = dic(fit)
             values.update({"expected deviance": criterion.expected, "pD": criterion.p_d, "DIC": criterion.dic})
         except InputError:
             values.update({"expected deviance": fit.expected_deviance(), "pD": math.nan, "DIC": math.nan})
         try:
-            values["log marginal likelihood"] = fit.log_marginal_likelihood()
+            values.update(_evidence(fit))
         except InputError:
             values["log marginal likelihood"] = math.nan
         r2 = fit.bayes_r2()
@@ -129,6 +132,14 @@ class Summary:
         """What the reader should know about how the data were used."""
         return describe_data(self.fit)
 
+    def _heading(self):
+        if not self.fit.exact_draws:
+            return "Posterior (from Markov chain draws; MC error allows for their correlation):"
+        if not self.fit.closed_form:
+            return "Posterior (from the draws; mode by Newton's method):"
+        interval = "; interval from the draws" if self.hdi else ""
+        return f"Posterior (exact; MC error is that of the draws' mean{interval}):"
+
     def _interval_names(self):
         if self.hdi:
             return {"lower": f"{100 * self.conf_level:g} % HDI from", "upper": "to"}
@@ -137,14 +148,15 @@ class Summary:
     def __str__(self):
         s = self.statistics
         parts = [f"Call:\n{self.fit.call}"]
+        if not self.fit.closed_form:
+            parts.append(f"Family: {self.fit.family}")
         parts.append("Prior:\n" + describe_prior(self.fit))
         quantiles = "".join(f"{name:>11}" for name in ("Min", "1Q", "Median", "3Q", "Max"))
         numbers = "".join(f"{value:>11.4g}" for value in self.residuals)
-        parts.append(f"Residuals at the posterior mean:\n{quantiles}\n{numbers}")
+        kind = "Residuals" if self.fit.closed_form else "Deviance residuals"
+        parts.append(f"{kind} at the posterior mean:\n{quantiles}\n{numbers}")
         parts.append("Prior and maximum likelihood:\n" + _text(self.prior_table))
-        posterior = self.table.rename(columns=self._interval_names())
-        interval = "; interval from the draws" if self.hdi else ""
-        parts.append(f"Posterior (exact; MC error is that of the draws' mean{interval}):\n" + _text(posterior))
+        parts.append(self._heading() + "\n" + _text(self.table, self._interval_names()))
         parts.append("Percentiles of the draws:\n" + _text(self.percentiles))
         parts.append("\n".join(_statistics_lines(s)))
         if self.notes:
@@ -169,6 +181,13 @@ class Summary:
         lines = [*_statistics_lines(self.statistics), *self.notes]
         body.append("<p>" + "<br>".join(html.escape(line) for line in lines) + "</p>")
         return "\n".join(body)
+
+
+def _evidence(fit):
+    name = "log marginal likelihood"
+    if fit.closed_form:
+        return {name: fit.log_marginal_likelihood()}
+    return dict(zip((name, f"{name} se"), fit.log_marginal_likelihood(with_error=True)))
 
 
 def _far_side(mixture, values):
@@ -220,12 +239,15 @@ def _statistics_lines(s):
     def show(name):
         return _number(s[name])
 
+    kind = f"iid, {s['candidates per draw']:.3g} candidates per draw"
+    if "R-hat" in s:
+        kind = f"Markov chains, NOT iid: effective number {s['effective draws']:.0f}, R-hat {s['R-hat']:.3f}"
+    error = f" (standard error {s['log marginal likelihood se']:.2g})" if "log marginal likelihood se" in s else ""
     lines = [
-        f"Observations: {int(s['observations'])}   Draws: {int(s['draws'])} (iid, "
-        f"{s['candidates per draw']:.3g} candidates per draw)",
+        f"Observations: {int(s['observations'])}   Draws: {int(s['draws'])} ({kind})",
         _dispersion_line(s, show),
         f"Expected deviance: {show('expected deviance')}   pD: {show('pD')}   DIC: {show('DIC')}",
-        f"Log marginal likelihood: {show('log marginal likelihood')}",
+        f"Log marginal likelihood: {show('log marginal likelihood')}{error}",
         f"Bayesian R-squared: {show('Bayesian R2')} (sd {show('Bayesian R2 sd')})",
     ]
     if "directional tail (prior)" in s:
@@ -239,6 +261,8 @@ def _statistics_lines(s):
 def _dispersion_line(s, show):
     if s["dispersion sd"] == 0.0:
         return f"Dispersion: {show('dispersion mean')} (known)"
+    if "residual sd (median)" not in s:
+        return f"Dispersion: mean {show('dispersion mean')}, sd {show('dispersion sd')}"
     return (
         f"Dispersion (residual variance): mean {show('dispersion mean')}, sd {show('dispersion sd')};  "
         f"residual sd: median {show('residual sd (median)')}"
@@ -262,9 +286,10 @@ def _column(name, values):
     return [f"{v + 0.0:.{decimals}f}" if math.isfinite(v) else _number(v) for v in values]
 
 
-def _text(table):
-    """A DataFrame as aligned text."""
-    columns = [[str(name), *_column(str(name), table[name].to_numpy())] for name in table.columns]
+def _text(table, titles=None):
+    """A DataFrame of numbers as aligned text, some of its columns under other titles."""
+    cells = [_column(name, values) for name, values in zip(table.columns, table.to_numpy().T)]
+    columns = [[(titles or {}).get(name, name), *column] for name, column in zip(table.columns, cells)]
     label = max(len(str(i)) for i in table.index)
     widths = [max(map(len, column)) for column in columns]
     rows = zip(["", *map(str, table.index)], *columns)

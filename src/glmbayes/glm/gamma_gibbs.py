@@ -12,7 +12,6 @@ from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 
 from glmbayes.glm.build import normal_posterior
-from glmbayes.glm.diagnostics import ess, rhat
 from glmbayes.glm.dispersion import GammaDispersionPosterior
 from glmbayes.posteriors.log_precision import limits_on_t
 
@@ -43,8 +42,6 @@ class GammaGibbs:
     coef_mode : (p,) array
         Coefficients at the joint mode of (beta, log dispersion).
     dispersion_mode : float
-    ess, rhat : (p + 1,) arrays
-        Of the latest draws: the coefficients, then the log dispersion.
     """
 
     name = "gibbs"
@@ -55,7 +52,6 @@ class GammaGibbs:
         self.coefficient = coefficient
         self.prior = prior
         self.sampler = sampler
-        self.ess = self.rhat = np.full(arrays[1].shape[1] + 1, np.nan)
         self.coef_mode, self.dispersion_mode = self._joint_mode()
 
     def _given(self, dispersion, draws=1):
@@ -127,10 +123,6 @@ class GammaGibbs:
                     bar.update()
         if bar is not None:
             bar.close()
-        if keep >= 8:
-            series = [*np.moveaxis(coefficients, 2, 0), np.log(dispersion)]
-            self.ess = np.array([ess(s) for s in series])
-            self.rhat = np.array([rhat(s) for s in series])
         return coefficients.reshape(-1, p)[:n].copy(), dispersion.reshape(-1)[:n].copy(), taken.reshape(-1)[:n].copy()
 
     def log_evidence(self, rng):

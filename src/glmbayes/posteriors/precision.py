@@ -52,7 +52,9 @@ class PrecisionPosterior:
         t, iters = LogPrecision.of_gamma(self.shape, self.rate, self.lower, self.upper).draw(n, rng)
         return coefficients, np.clip(np.exp(-t), self.lower, self.upper), iters
 
-    def _log_precision(self):
+    @property
+    def log_precision(self):
+        """The distribution of t = log(1 / dispersion)."""
         return LogPrecision.of_gamma(self.shape, self.rate, self.lower, self.upper)
 
     def moments(self):
@@ -63,18 +65,22 @@ class PrecisionPosterior:
             mean = b / (a - 1.0) if a > 1.0 else math.inf
             sd = mean / math.sqrt(a - 2.0) if a > 2.0 else math.inf
         else:
-            t, weight = self._log_precision().nodes
+            t, weight = self.log_precision.nodes
             phi = np.exp(-t)
             mean = float(weight @ phi) if a > 1.0 or self.upper < math.inf else math.inf
             finite = a > 2.0 or self.upper < math.inf
             sd = math.sqrt(max(weight @ phi**2 - mean**2, 0.0)) if finite else math.inf
         return Moments(self.coef_mode.copy(), np.zeros((p, p)), mean, sd)
 
+    def given_log_precision(self, combinations, t):
+        """Means (K, k) of the linear combinations (k, p) of beta, which is known, and variances of 0."""
+        mean = np.broadcast_to(combinations @ self.coef_mode, (t.shape[0], combinations.shape[0]))
+        return mean, np.zeros(mean.shape)
+
     def conditional(self, combinations):
         """The linear combinations `combinations` (k, p) of beta, which is known, over the precision."""
-        t, weight = self._log_precision().nodes
-        mean = np.broadcast_to(combinations @ self.coef_mode, (t.shape[0], combinations.shape[0]))
-        return Mixture(weight, t, mean, np.zeros(mean.shape))
+        t, weight = self.log_precision.nodes
+        return Mixture(weight, t, *self.given_log_precision(combinations, t))
 
     def log_evidence(self):
         """Log marginal likelihood of the data given beta, all constants included."""
