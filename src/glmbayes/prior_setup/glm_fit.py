@@ -50,16 +50,20 @@ def fit_glm(design, family):
     estimated = family.has_dispersion or family.quasi
     _check_counts(y.shape[0], p, names, family, estimated)
     intercept = names[0] == "(Intercept)"
-    null = _null_intercept(family, y, weights, offset, design.response.name) if intercept else np.nan
+    worth = _typical_information(family, y, weights)
+    scale = max(1.0, 1.0 / (worth * weights.max()))
+    search_weights = weights if scale == 1.0 else scale * weights
+    worth *= scale
+    null = _null_intercept(family, y, search_weights, offset, design.response.name) if intercept else np.nan
 
     triangle = np.ascontiguousarray(reduce(y, X, EMPTY, weights, "precision").triangle[:p, :p])
     invert_triangle(triangle, names)  # refuses aliased columns
     Q = np.ascontiguousarray(dtrtrs(triangle, X.T, trans=1)[0].T)  # X = Q R, row by row
-    mode, factor = _newton(family, Q, y, weights, offset)
+    mode, factor = _newton(family, Q, y, search_weights, offset)
     coefficients = dtrtrs(triangle, mode)[0]
     if factor is None:
         raise InputError(_separated(design, family, ()))
-    _refuse_separation(design, family, Q, weights, mode, factor, triangle, X, coefficients)
+    _refuse_separation(design, family, Q, weights, worth, mode, factor, triangle, coefficients)
 
     eta = X @ coefficients + offset
     fitted = family.linkinv(eta)
@@ -100,6 +104,17 @@ def _check_counts(n, p, names, family, estimated):
         )
 
 
+def _typical_information(family, y, weights):
+    """What a row of weight 1 says about its linear predictor, in a model without effects.
+
+    Where no row says as much as 1 (tiny weights, counts in large units) the search runs with larger weights, which
+    leave the maximum where it is: its stopping rule has an absolute scale.
+    """
+    if family.name == "Gamma":
+        return 1.0
+    return float(family.variance(np.average(y, weights=weights))) or 1.0
+
+
 def _null_intercept(family, y, weights, offset, name):
     """Intercept of the model without effects."""
     mean = float(np.average(y, weights=weights))
@@ -107,9 +122,9 @@ def _null_intercept(family, y, weights, offset, name):
     if mean == 0.0 or (binomial and mean == 1.0):
         event = {0.0: "0 (failure)", 1.0: "1 (success)"}[mean] if binomial else "0"
         raise InputError(
-            f"every row of the response {name} is {event}: the maximum-likelihood estimate of the intercept is infinite "
-            "and no default prior can be built from it. Give mu and Sigma yourself, dNormal(mu, Sigma): under a prior "
-            "of finite variances the posterior is proper."
+            f"every row of the response {name} is {event}: the maximum-likelihood estimate of the intercept is "
+            "infinite and no default prior can be built from it. Give mu and Sigma yourself, dNormal(mu, Sigma): "
+            "under a prior of finite variances the posterior is proper."
         )
     if not offset.any():
         return float(family.linkfun(mean))
@@ -147,26 +162,30 @@ def _expected_information(family, eta, fitted, weights):
     return weights * np.where(variance > 0.0, ratio, 0.0)
 
 
-def _refuse_separation(design, family, Q, weights, mode, factor, triangle, X, coefficients):
+def _refuse_separation(design, family, Q, weights, worth, mode, factor, triangle, coefficients):
     """Raise when the maximum is at infinity.
 
     The search then ends where the likelihood is flat to rounding: some linear predictors have moved by a few tens
-    while their variance has grown beyond `_FAR` (of a row of weight 1).
+    while their variances have grown beyond `_FAR`, in units of 1 or, where that is more, of 1 / (worth * weight), what
+    the row alone can tell.
     """
     spread = np.tril(dtrtri(np.asfortranarray(factor), lower=1)[0])
-    if np.sum(spread**2) <= _FAR:  # bounds weight * variance over all rows
+    if worth * np.sum(spread**2) <= _FAR:  # which bounds all of them: weight * |row of Q|^2 <= 1
         return
     variance = np.sum((Q @ spread.T) ** 2, axis=1)
-    if not np.any((np.minimum(weights, 1.0) * variance > _FAR) & ((Q @ mode) ** 2 < _WEAK * variance)):
+    told = np.minimum(worth * weights, 1.0)
+    if not np.any((told * variance > _FAR) & ((Q @ mode) ** 2 < _WEAK * variance)):
         return
     errors = np.sum(dtrtrs(triangle, np.ascontiguousarray(spread.T))[0] ** 2, axis=1)
-    lost = (errors * np.max(X**2, axis=0) > _FAR) & (coefficients**2 < _WEAK * errors)
+    lost = (errors * np.max(design.X**2, axis=0) > _FAR) & (coefficients**2 < _WEAK * errors)
     raise InputError(_separated(design, family, np.flatnonzero(lost)))
 
 
 def _separated(design, family, lost):
     what = "rows that are all 0" if family.name.endswith("poisson") else "successes from failures"
-    which = f" (of {', '.join(design.names[j] for j in lost)})" if len(lost) else ""
+    which = ""
+    if len(lost):
+        which = f" (of {', '.join(design.names[j] for j in lost[:5])}{', ...' if len(lost) > 5 else ''})"
     return (
         f"separation: a combination of the columns tells apart {what} in the response {design.response.name}, so the "
         f"maximum-likelihood estimate{which} is infinite and no default prior can be built from it. Give mu and Sigma "
