@@ -334,6 +334,14 @@ def test_gamma_dispersion_keeps_its_digits_when_it_is_small(rng):
     assert gamma_ml_dispersion(y, mu, 1e6 * w) == pytest.approx(1e6 / v, rel=1e-8)
 
 
+def test_gamma_responses_in_any_unit(rng):
+    data = random_data(rng, 40, families.gamma(), weighted=False)
+    plain, tiny = (Prior_Setup("y ~ x", data.assign(y=unit * data["y"]), "Gamma") for unit in (1.0, 1e-200))
+    np.testing.assert_allclose(tiny.ml - [np.log(1e-200), 0], plain.ml, rtol=1e-9)
+    np.testing.assert_allclose(tiny.Sigma, plain.Sigma, rtol=1e-9)
+    assert tiny.dispersion == pytest.approx(plain.dispersion, rel=1e-9)
+
+
 def test_a_given_dispersion_takes_the_place_of_the_estimates(rng):
     data = random_data(rng, 40, families.gamma(), weighted=False)
     free, given = (Prior_Setup("y ~ x", data, "Gamma", dispersion=d) for d in (None, 0.25))
@@ -464,6 +472,23 @@ def test_the_coefficients_without_an_estimate_are_named():
         Prior_Setup("y ~ x + g", data, "binomial")
     with pytest.raises(InputError, match=r"apart rows that are all 0 in the response y.*\(of gb\)"):
         Prior_Setup("y ~ x + g", {**data, "y": [3, 1, 2, 1, 0, 0, 0]}, "poisson")
+
+
+def test_offsets_can_separate(rng):
+    x = rng.normal(size=40)
+    y = (rng.random(40) < 0.5).astype(float)
+    with pytest.raises(InputError, match="columns, with the offset, tells apart successes from failures"):
+        Prior_Setup("y ~ x", {"x": x, "y": y}, "binomial", offset=80.0 * (y - 0.5))
+
+
+def test_tails_where_means_round_to_one(rng):
+    x = np.append(rng.normal(size=60), [30.0, 200.0])
+    y = np.append((rng.normal(size=60) < x[:60]).astype(float), [1.0, 1.0])
+    for family in ("binomial", "binomial(probit)", "binomial(cloglog)", "quasibinomial"):
+        far = Prior_Setup("y ~ x", {"x": x, "y": y}, family)  # warnings are errors here
+        near = Prior_Setup("y ~ x", {"x": x[:60], "y": y[:60]}, family)
+        np.testing.assert_allclose(far.ml, near.ml, rtol=1e-9)
+        np.testing.assert_allclose(far.fit.root, near.fit.root, rtol=1e-9, atol=1e-12)
 
 
 def test_what_only_looks_separated():

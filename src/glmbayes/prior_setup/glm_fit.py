@@ -66,14 +66,15 @@ def fit_glm(design, family):
     _refuse_separation(design, family, Q, weights, worth, mode, factor, triangle, coefficients)
 
     eta = X @ coefficients + offset
-    fitted = family.linkinv(eta)
-    information = _expected_information(family, eta, fitted, weights)
-    if not np.array_equal(information, weights):
+    with np.errstate(over="ignore"):  # to the right value, in the tail of the complementary log-log
+        fitted = family.linkinv(eta)
+        information = _expected_information(family, eta, fitted, weights)
+    if information is not weights:
         triangle = reduce(y, X, EMPTY, information, "precision").triangle[:p, :p]
     root, _ = dtrtri(triangle)
     dispersion = 1.0
     if estimated:
-        dispersion = float(np.sum(weights * (y - fitted) ** 2 / family.variance(fitted)) / (y.shape[0] - p))
+        dispersion = _pearson(family, y, fitted, weights) / (y.shape[0] - p)
         if dispersion <= (50.0 * np.finfo(float).eps) ** 2:
             raise InputError(
                 f"the model fits the response {design.response.name} exactly: the dispersion of family {family} cannot "
@@ -156,10 +157,18 @@ def _newton(family, Q, y, weights, offset):
 
 def _expected_information(family, eta, fitted, weights):
     """Weights of Fisher's information; 0 for rows so far out that their variance underflows."""
-    variance = family.variance(fitted)
-    safe = np.where(variance > 0.0, variance, 1.0)
-    ratio = family.mu_eta(eta) ** 2 / safe
-    return weights * np.where(variance > 0.0, ratio, 0.0)
+    if family.name == "Gamma":
+        return weights
+    variance, slope = family.variance(fitted), family.mu_eta(eta)
+    return weights * slope * np.where(variance > 0.0, slope / np.where(variance > 0.0, variance, 1.0), 0.0)
+
+
+def _pearson(family, y, fitted, weights):
+    """Squared errors in units of the variance function, summed."""
+    if family.name == "Gamma":
+        return float(np.sum(weights * (y / fitted - 1.0) ** 2))
+    variance = family.variance(fitted)  # 0 in rows fitted as 0 or 1 to the last digit
+    return float(np.sum(weights * (y - fitted) ** 2 / np.where(variance > 0.0, variance, 1.0)))
 
 
 def _refuse_separation(design, family, Q, weights, worth, mode, factor, triangle, coefficients):
@@ -183,11 +192,11 @@ def _refuse_separation(design, family, Q, weights, worth, mode, factor, triangle
 
 def _separated(design, family, lost):
     what = "rows that are all 0" if family.name.endswith("poisson") else "successes from failures"
-    which = ""
+    which, columns = "", "columns" if design.offset is None else "columns, with the offset,"
     if len(lost):
         which = f" (of {', '.join(design.names[j] for j in lost[:5])}{', ...' if len(lost) > 5 else ''})"
     return (
-        f"separation: a combination of the columns tells apart {what} in the response {design.response.name}, so the "
+        f"separation: a combination of the {columns} tells apart {what} in the response {design.response.name}, so the "
         f"maximum-likelihood estimate{which} is infinite and no default prior can be built from it. Give mu and Sigma "
         "yourself, dNormal(mu, Sigma): under a prior of finite variances the posterior is proper, and it is drawn from "
         "exactly as any other."
