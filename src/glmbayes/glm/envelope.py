@@ -34,6 +34,18 @@ class Cubic:
         return np.minimum(top + self.rest, self.whole)
 
 
+@dataclass(frozen=True)
+class Quartic:
+    """c sum omega v^4 <= whole over unit vectors: within the radius `edge`, and `far` times that beyond.
+
+    Infinite for a family without a cubic-quartic bound.
+    """
+
+    whole: float
+    far: float
+    edge: float
+
+
 def polar_cells(p, cubic):
     """Cell boundaries fine enough that a cell's bound costs about one percent, or one cell if an axis gains nothing."""
     swing = (abs(cubic.alpha) + abs(cubic.gamma)) * p**1.5 / 6.0

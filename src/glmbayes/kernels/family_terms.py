@@ -74,14 +74,14 @@ def curvature_min(fam, eta, y, t):
 
 
 @by_family
-def cubic_c(fam, eta, y):
-    """c with log omega(eta + v) >= log omega(eta) - g v - c v^2, g = l'''/omega; infinite if none is."""
+def cubic_c(fam, eta, y, t):
+    """c with log omega(eta + v) >= log omega(eta) - g v - c v^2 for |v| <= t, g = -omega'/omega; inf if none is."""
     _unknown(fam)
 
 
 @by_family
-def fourth_bounds(fam, eta, y):
-    """(up, down, growing): -(down + growing e^|t|) <= l''''(eta + t) <= up for every t."""
+def fourth_bounds(fam, eta, y, t):
+    """(up, down, growing): omega''(eta + s) is in [-up, down + growing e^|s|] for |s| <= t; l'''' is minus that."""
     _unknown(fam)
 
 

@@ -41,8 +41,12 @@ class Curvature(NamedTuple):
         Norm of the whitened gradient left at the mode.
     rate : float
         kappa >= 1 - Q (1 - exp(-rate r)): self-concordance; infinite if it does not hold.
-    cubic, quartic : (cells,) arrays
-        kappa >= 1 - Q (1 - exp(-(cubic r + quartic r^2) / Q)); quartic infinite if there is no such bound.
+    cubic : (cells,) array
+    quartic : float
+        kappa >= 1 - Q (1 - exp(-(cubic r + quartic r^2) / Q)) for r <= edge; quartic infinite if there is no such
+        bound.
+    far, edge : float
+        Beyond `edge` the same with `far` times quartic.
     box : (knots,) array
         kappa >= box[j] between knots j - 1 and j; 0 where it is not known.
     """
@@ -51,7 +55,9 @@ class Curvature(NamedTuple):
     slope: float
     rate: float
     cubic: np.ndarray
-    quartic: np.ndarray
+    quartic: float
+    far: float
+    edge: float
     box: np.ndarray
 
 
@@ -94,7 +100,7 @@ class Squeeze(NamedTuple):
     """What bounds f without the data: f = -r^2/2 + T(z, z, z)/6 + remainder (+ a gradient of norm `slope`).
 
     T(z, z, z) = r^3 (alpha tau + gamma tau^3 +- rest);
-    remainder in r^4/24 * [-(down + growing e^(r root_h)), up].
+    remainder in r^4/24 * [-(down + growing e^(r root_h)), up] for r <= edge.
     """
 
     third: np.ndarray
@@ -106,6 +112,7 @@ class Squeeze(NamedTuple):
     growing: float
     root_h: float
     slope: float
+    edge: float
 
 
 @jit
@@ -169,7 +176,6 @@ def bound_heights(curvature, knots, K, K_slope):
         a = b
     for c in range(curvature.cubic.shape[0]):
         s3 = curvature.cubic[c]
-        s4 = curvature.quartic[c]
         a = 0.0
         value = 0.0
         slope = -curvature.slope
@@ -177,6 +183,7 @@ def bound_heights(curvature, knots, K, K_slope):
             b = knots[j]
             first = common0[j]
             second = common1[j]
+            s4 = curvature.quartic * (1.0 if b <= curvature.edge else curvature.far)
             if s4 < np.inf:
                 middle = 1.0 - Q + Q * math.exp(_exponent(Q, s3, s4, 0.5 * (a + b)))
                 if middle > common_middle[j]:
@@ -394,6 +401,8 @@ def propose(rng, env, squeeze, Z, need, log_u, verdict):
             low += squeeze.growing * math.exp(min(r * squeeze.root_h, 700.0))
         axial = (squeeze.alpha + squeeze.gamma * tau * tau) * tau
         verdict[c] = UNDECIDED
+        if r > squeeze.edge:
+            continue
         if centre + r3 * (axial - squeeze.rest) - r4 * low - gradient >= need[c]:
             verdict[c] = ACCEPT
         elif centre + r3 * (axial + squeeze.rest) + r4 * squeeze.up + gradient < need[c]:
