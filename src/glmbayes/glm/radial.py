@@ -9,7 +9,7 @@ from glmbayes.errors import SamplerError
 from glmbayes.glm import envelope, tensors
 from glmbayes.glm.shape import Shape
 from glmbayes.glm.whiten import Whitened
-from glmbayes.kernels import family_terms, glm_rows
+from glmbayes.kernels import family_terms, glm_rows, radial_bounds
 from glmbayes.kernels import radial_envelope as kernel
 
 _QUICK_UP_TO = 1e7
@@ -23,7 +23,7 @@ def curvature_bounds(shape: Shape, knots, cubic):
         at = np.searchsorted(shape.box_radii, knots)
         known = at < shape.box.size
         box[known] = shape.box[at[known]]
-    return kernel.Curvature(
+    return radial_bounds.Curvature(
         Q=shape.Q,
         slope=shape.squeeze.slope,
         rate=shape.rate,
@@ -44,7 +44,7 @@ def radial_heights(shape, knots, tau):
     """K and its slope, (cells, knots), for the cells of `tau`."""
     bounds = curvature_bounds(shape, knots, shape.cubic.over(tau))
     K, slope = np.empty((len(tau) - 1, len(knots))), np.empty((len(tau) - 1, len(knots)))
-    kernel.bound_heights(bounds, knots, K, slope)
+    radial_bounds.bound_heights(bounds, knots, K, slope)
     return K, slope
 
 

@@ -30,7 +30,7 @@ class Shape:
     Attributes
     ----------
     Q, rate : float
-        See `glmbayes.kernels.radial_envelope.Curvature`.
+        See `glmbayes.kernels.radial_bounds.Curvature`.
     cubic : Cubic
     quartic : Quartic
         Its `edge` is also the radius within which squeeze and the rows' bounds hold.
