@@ -74,9 +74,7 @@ def test_weights(rng, weights):
     assert_cdf(t, _quadrature(y, mu, w, 1.5, 0.2, np.median(t), 12 * t.std()), weights)
 
 
-@pytest.mark.parametrize(
-    "limits", [(0.3, 0.6), (0.0, 0.05), (50.0, np.inf), (0.4, 0.4001), (1e-6, 1e-5), (5.0, 9.0)]
-)
+@pytest.mark.parametrize("limits", [(0.3, 0.6), (0.0, 0.05), (50.0, np.inf), (0.4, 0.4001), (1e-6, 1e-5), (5.0, 9.0)])
 def test_limits_of_the_dispersion(rng, limits):
     y, mu = _data(rng, 8)
     w = np.ones(8)
@@ -217,5 +215,7 @@ def test_inside_a_users_loop_and_in_plain_python(rng):
     assert np.isfinite(sweep(rng, 1.0, 1.0, *args))
     a, b = np.empty(200), np.empty(200)
     gamma_dispersion_draws(np.random.default_rng(5), 1.0, 1.0, *args, 0.0, np.inf, a)
-    gamma_dispersion_draws.py_func(np.random.default_rng(5), 1.0, 1.0, *args, 0.0, np.inf, b)
+    getattr(gamma_dispersion_draws, "py_func", gamma_dispersion_draws)(
+        np.random.default_rng(5), 1.0, 1.0, *args, 0.0, np.inf, b
+    )
     np.testing.assert_allclose(a, b, rtol=1e-12)

@@ -53,6 +53,10 @@ def test_fourth_order(n, p, rng):
     light, C = tensors.quartic_light(X, weights, (X**2).sum(axis=1))
     full = tensors.quartic_full(X, weights, C, rng, 60)
     found = _climb(lambda S: ((S @ X.T) ** 3 * weights) @ X, p, rng, 0.0)
+    if p > 1:
+        dense = tensors.quartic_dense(X, weights, rng)
+        assert found <= dense * (1 + 1e-10)
+        assert dense <= full * (1 + 1e-6)
     assert found <= min(light, full) * (1 + 1e-10)
     assert full < 2.5 * found
 

@@ -9,6 +9,7 @@ from glmbayes.glm.radial import RadialSampler, radial_heights
 from glmbayes.glm.shape import measure
 from glmbayes.glm.tall import TallSampler, tall_heights
 from glmbayes.glm.whiten import whiten
+from glmbayes.kernels.radial_envelope import propose
 from tests.glm_cases import adversarial, logistic_recipe
 
 TOLERANCE = 1e-9
@@ -68,6 +69,27 @@ def test_log_acceptance_is_never_positive(name, rng):
     p = sampler.white.size
     best = climb(lambda Z: sampler.log_ratio(Z) - log_bound(sampler.table, Z), starts(rng, p), rng)
     assert best.max() <= TOLERANCE
+
+
+def test_ten_million_candidates():
+    """Log acceptance of every candidate, none decided by the squeeze, over all adversarial data sets."""
+    count, worst = 0, -np.inf
+    per_case = -(-10_000_000 // len(CASES))
+    batch = 20_000
+    for name, case in CASES.items():
+        sampler = _radial(case)
+        open_squeeze = sampler.squeeze._replace(edge=-1.0)
+        Z = np.empty((batch, sampler.white.size))
+        need, log_u, verdict = np.empty(batch), np.empty(batch), np.empty(batch, np.int8)
+        stream = sampler.streams(7)[0]
+        for _ in range(-(-per_case // batch)):
+            propose(stream, sampler.table, open_squeeze, Z, need, log_u, verdict)
+            top = np.max(sampler.log_ratio(Z) - need + log_u)
+            assert top <= TOLERANCE, name
+            worst = max(worst, top)
+            count += batch
+    print(f"{count} candidates over {len(CASES)} data sets, largest log acceptance {worst:.3g}")
+    assert count >= 10_000_000
 
 
 def _excess_over_heights(sampler, heights):
@@ -145,7 +167,7 @@ def test_a_curvature_bound_that_is_too_good_is_caught(fault, rng):
     cubic = replace(shape.cubic, alpha=0.2 * shape.cubic.alpha, rest=0.2 * shape.cubic.rest, whole=np.inf)
     broken = {
         "cubic": replace(shape, cubic=cubic),
-        "quartic": replace(shape, cubic=replace(cubic, whole=0.0), quartic=0.0),
+        "quartic": replace(shape, cubic=replace(cubic, whole=0.0), quartic=replace(shape.quartic, whole=0.0)),
         "rate": replace(shape, rate=0.02 * shape.rate),
     }[fault]
     wrong = RadialSampler.build(sampler.white, broken)

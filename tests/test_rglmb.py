@@ -1,8 +1,18 @@
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
-from glmbayes import ImproperPosteriorError, InputError, SamplerError, dGamma, dNormal, dNormal_Gamma, families, rlmb
+from glmbayes import (
+    ImproperPosteriorError,
+    InputError,
+    SamplerError,
+    dGamma,
+    dIndependent_Normal_Gamma,
+    dNormal,
+    dNormal_Gamma,
+    families,
+    rlmb,
+)
 from glmbayes.glm.build import normal_posterior
 from glmbayes.glm.diagnostics import ess, rhat
 from glmbayes.priors.conjugate import GammaRate, dBeta
@@ -140,6 +150,29 @@ def test_gamma_dispersion_prior(rng):
     assert_mean(cut.dispersion, 0.650727876271894)
     with pytest.raises(ImproperPosteriorError, match="goes to 0"):
         rglmb(1, np.full(3, 2.0), x, "Gamma", dGamma(1.0, 0.0, beta=[np.log(2.0)]), rng=rng)
+
+
+def test_gamma_family_with_unknown_dispersion(rng):
+    """Gibbs of the two exact blocks against quadrature over (beta, log precision)."""
+    y = rng.gamma(3.0, 0.7, size=12)
+    prior = dIndependent_Normal_Gamma(0.0, 0.5, 2.0, 1.0)
+    fit = rglmb(4_000, y, np.ones((12, 1)), "Gamma", prior, rng=rng)
+    assert not fit.report.exact
+    assert fit.report.rhat < 1.02
+    assert fit.report.ess > 2_000
+    b, t = np.linspace(-2, 3, 801)[:, None], np.linspace(-4, 5, 801)[None, :]
+    v = np.exp(t)
+    log_p = (
+        2.0 * t - v - b * b + 12 * (v * t - special.gammaln(v)) + v * (np.log(y).sum() - 12 * b - y.sum() * np.exp(-b))
+    )
+    weight = np.exp(log_p - log_p.max())
+    weight /= weight.sum()
+    for draws, truth in ((fit.coefficients[:, 0], b), (np.log(fit.dispersion), -t)):
+        mean = float((weight * truth).sum())
+        sd = float(np.sqrt((weight * (truth - mean) ** 2).sum()))
+        assert abs(draws.mean() - mean) < 4.5 * sd / np.sqrt(fit.report.ess)
+        assert abs(draws.std() / sd - 1.0) < 4.5 / np.sqrt(fit.report.ess)
+    assert np.all(rglmb(8, y, np.ones((12, 1)), "Gamma", prior, rng=4).dispersion > 0)
 
 
 EXPONENTIAL = """

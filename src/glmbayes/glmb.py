@@ -96,6 +96,8 @@ def glmb(
     family = families.get(family)
     option(sampler, "sampler", SAMPLERS)
     if family.name == "gaussian":
+        if sampler != "auto":
+            raise InputError(f"sampler={sampler!r} has no meaning with family='gaussian', whose draws need none.")
         return lmb(
             formula, data, pfamily, n=n, weights=weights, offset=offset, subset=subset, na_action=na_action,
             y=y, X=X, names=names, rng=rng, env=env,

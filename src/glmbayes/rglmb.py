@@ -11,10 +11,12 @@ from glmbayes.errors import InputError
 from glmbayes.families.base import Family
 from glmbayes.glm.build import normal_posterior, refuse_poor_grid
 from glmbayes.glm.dispersion import draw_given_coefficients
+from glmbayes.glm.gamma_gibbs import GammaGibbs
 from glmbayes.glm.report import SamplerReport
 from glmbayes.kernels.glm_input import scan_rows
 from glmbayes.priors.base import Prior
 from glmbayes.priors.gamma import dGamma
+from glmbayes.priors.independent_normal_gamma import dIndependent_Normal_Gamma
 from glmbayes.priors.normal import dNormal
 from glmbayes.random import generator
 from glmbayes.rlmb import rlmb
@@ -125,8 +127,9 @@ def rglmb(n, y, x, family, pfamily, *, offset=None, weights=None, sampler="auto"
         "binomial", "poisson", "Gamma", "gaussian", "quasibinomial", "quasipoisson", or an object with a link such as
         ``families.binomial("probit")``.
     pfamily : prior
-        `dNormal` on the coefficients (with the dispersion, for families that have one); `dGamma` on the precision
-        of the Gamma family, with its beta; `dBeta` on a probability; a Gamma prior on a rate.
+        `dNormal` on the coefficients (with the dispersion, for families that have one).  For the Gamma family also
+        `dGamma` on the precision, with its beta, and `dIndependent_Normal_Gamma` on both, by a Gibbs sampler that
+        is labelled as one.  For an intercept alone `dBeta` on a probability and `GammaRate` on a rate.
     offset : (N,) array_like, optional
         Known part of the linear predictor.
     weights : (N,) array_like, optional
@@ -169,7 +172,7 @@ def rglmb(n, y, x, family, pfamily, *, offset=None, weights=None, sampler="auto"
     if not isinstance(pfamily, Prior):
         raise InputError(f"pfamily must be a prior such as dNormal(mu, Sigma); got {type(pfamily).__name__}.")
     if not isinstance(pfamily, dNormal):
-        return _other_prior(n, y, x, family, pfamily, offset, weights, rng)
+        return _other_prior(n, y, x, family, pfamily, offset, weights, rng, progress)
     started = time.perf_counter()
     dispersion = known_dispersion(family, pfamily)
     if type(dispersion) is not float:
@@ -207,12 +210,14 @@ def _report(posterior, iters, setup, drawing):
     )
 
 
-def _other_prior(n, y, x, family, prior, offset, weights, rng):
+def _other_prior(n, y, x, family, prior, offset, weights, rng, progress):
     """Priors that are not normal on the coefficients: they draw themselves."""
     if family.name == "gaussian":
         fit = rlmb(n, y, x, prior, offset=offset, weights=weights, rng=rng)
         report = SamplerReport("rlmb", True, float("nan"), float(fit.iters.mean()), 0.0, 0.0, ess=float(n))
         return GLMDraws(fit.coefficients, fit.dispersion, fit.coef_mode, fit.iters, prior, family, report)
+    if isinstance(prior, dIndependent_Normal_Gamma) and family.has_dispersion:
+        return _unknown_dispersion(n, y, x, family, prior, offset, weights, rng, progress)
     if not (hasattr(prior, "glm_draws") or (isinstance(prior, dGamma) and family.has_dispersion)):
         raise InputError(
             f"{type(prior).__name__} is not a prior for family {family.name!r}: use dNormal(mu, Sigma"
@@ -230,3 +235,14 @@ def _other_prior(n, y, x, family, prior, offset, weights, rng):
     took = time.perf_counter() - started
     report = SamplerReport(name, True, float("nan"), float(iters.mean()), 0.0, took, ess=float(n))
     return GLMDraws(coefficients, dispersion, mode, iters, prior, family, report)
+
+
+def _unknown_dispersion(n, y, x, family, prior, offset, weights, rng, progress):
+    """Coefficients and dispersion of the Gamma family together: Markov chain draws."""
+    names = None if type(x) is np.ndarray else labels_of(x, axis=1)
+    started = time.perf_counter()
+    arrays = response_rows(y, x, offset, weights, family)
+    posterior = GammaGibbs(arrays, family, prior.coefficient_for(names, arrays[1].shape[1]), prior)
+    coefficients, dispersion, iters = posterior.draw(n, rng, progress)
+    report = _report(posterior, iters, 0.0, time.perf_counter() - started)
+    return GLMDraws(coefficients, dispersion, posterior.coef_mode, iters, prior, family, report)

@@ -177,14 +177,14 @@ def _(fam, eta, y, t):
 
 
 @terms.cubic_c.register(BinomialCloglog)
-def _(fam, eta, y):
+def _(fam, eta, y, t):
     if y == 0.0:
         return 0.0
     return math.inf
 
 
 @terms.fourth_bounds.register(BinomialCloglog)
-def _(fam, eta, y):
+def _(fam, eta, y, t):
     # a success: extremes 0.698197 at 0.91 and -0.661413 at 1.85; a failure: -e^eta
     growing = 0.0
     if y < 1.0:

@@ -80,13 +80,17 @@ def _(fam, eta, y, t):
 
 
 @terms.cubic_c.register(BinomialLogit)
-def _(fam, eta, y):
-    return 0.25
+def _(fam, eta, y, t):
+    e = math.exp(-max(abs(eta) - t, 0.0))
+    return e / ((1.0 + e) * (1.0 + e))  # (log omega)'' = -2 omega, largest where the interval is nearest 0
 
 
 @terms.fourth_bounds.register(BinomialLogit)
-def _(fam, eta, y):
-    return 0.125, 1.0 / 24.0, 0.0  # omega'' = omega (1 - 6 omega) over omega in [0, 1/4]
+def _(fam, eta, y, t):
+    # omega'' = omega (1 - 6 omega), omega at most `top` on the interval
+    e = math.exp(-max(abs(eta) - t, 0.0))
+    top = e / ((1.0 + e) * (1.0 + e))
+    return max(top * (6.0 * top - 1.0), 0.0), top * (1.0 - 6.0 * top) if top < 1.0 / 12.0 else 1.0 / 24.0, 0.0
 
 
 @terms.start_eta.register(BinomialLogit)

@@ -149,14 +149,14 @@ def _(fam, eta, y, t):
 
 
 @terms.cubic_c.register(BinomialProbit)
-def _(fam, eta, y):
+def _(fam, eta, y, t):
     if y == 0.0 or y == 1.0:
         return 0.5415  # half the supremum of -(log omega)'', 0.54135 near eta = 3.03
     return math.inf
 
 
 @terms.fourth_bounds.register(BinomialProbit)
-def _(fam, eta, y):
+def _(fam, eta, y, t):
     return 0.1149, 0.1890, 0.0  # extremes 0.114836 at -0.03 and -0.188957 at 2.07 of (log Phi)''''
 
 

@@ -53,12 +53,12 @@ def _(fam, eta, y, t):
 
 
 @terms.cubic_c.register(GammaLog)
-def _(fam, eta, y):
+def _(fam, eta, y, t):
     return 0.0
 
 
 @terms.fourth_bounds.register(GammaLog)
-def _(fam, eta, y):
+def _(fam, eta, y, t):
     return 0.0, 0.0, y * math.exp(-eta)
 
 

@@ -51,12 +51,12 @@ def _(fam, eta, y, t):
 
 
 @terms.cubic_c.register(GaussianIdentity)
-def _(fam, eta, y):
+def _(fam, eta, y, t):
     return 0.0
 
 
 @terms.fourth_bounds.register(GaussianIdentity)
-def _(fam, eta, y):
+def _(fam, eta, y, t):
     return 0.0, 0.0, 0.0
 
 

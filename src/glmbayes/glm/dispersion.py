@@ -29,8 +29,16 @@ class GammaDispersionPosterior:
 
     def draw(self, n, rng):
         """`n` exact draws of the dispersion, and the mean number of candidates."""
+        return self._draws(n, self.arguments, rng)
+
+    def draw_with(self, half_deviance, rng):
+        """One draw of the dispersion for other means, through their half deviance: what a Gibbs sweep needs."""
+        shape, rate, _, *rest = self.arguments
+        return float(self._draws(1, (shape, rate, half_deviance, *rest), rng)[0][0])
+
+    def _draws(self, n, arguments, rng):
         out = np.empty(n)
-        status, candidates = kernel.gamma_dispersion_draws(rng, *self.arguments, out)
+        status, candidates = kernel.gamma_dispersion_draws(rng, *arguments, out)
         if status == kernel.IMPROPER:
             raise ImproperPosteriorError(
                 "the posterior of the dispersion is improper: every response equals its mean and the prior rate is 0, "

@@ -7,6 +7,7 @@ import numpy as np
 
 from glmbayes.errors import ImproperPosteriorError
 from glmbayes.kernels import radial_envelope as radial
+from glmbayes.kernels.radial_bounds import bound_heights
 
 _CUT = 0.4  # tangent spacing in standard deviations of the radial density: costs under one percent of acceptance
 _MAX_KNOTS = 4000
@@ -32,6 +33,18 @@ class Cubic:
                 inside = (tau[:-1] < t) & (t < tau[1:])
                 top = np.where(inside, np.maximum(top, form(t)), top)
         return np.minimum(top + self.rest, self.whole)
+
+
+@dataclass(frozen=True)
+class Quartic:
+    """c sum omega v^4 <= whole over unit vectors: within the radius `edge`, and `far` times that beyond.
+
+    Infinite for a family without a cubic-quartic bound.
+    """
+
+    whole: float
+    far: float
+    edge: float
 
 
 def polar_cells(p, cubic):
@@ -71,7 +84,7 @@ def radial_knots(p, curvature_at):
         points = np.array(knots)
         bounds = curvature_at(points)
         K, slope = np.empty((1, points.size)), np.empty((1, points.size))
-        radial.bound_heights(bounds, points, K, slope)
+        bound_heights(bounds, points, K, slope)
         h = (p - 1.0) * np.log(points) - K[0]
         falling = (p - 1.0) / points[-1] - slope[0, -1] < -floor * 1e-3
         if falling and h[-1] < h.max() - 12.0:

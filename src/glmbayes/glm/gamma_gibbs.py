@@ -11,12 +11,16 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 
+from glmbayes.errors import SamplerError
 from glmbayes.glm.build import normal_posterior
+from glmbayes.glm.diagnostics import ess, rhat
 from glmbayes.glm.dispersion import GammaDispersionPosterior
+from glmbayes.kernels.gamma_dispersion import gamma_half_deviance
 from glmbayes.posteriors.log_precision import limits_on_t
 
 CHAINS = 4
 WARM_UP = 50  # sweeps of each chain that are left out
+_DIAGNOSED = 8  # draws of each chain from which R-hat means something
 _SPREAD = (0.25, 0.5, 2.0, 4.0)  # starting dispersions of the chains, over the one at the joint mode
 _FAR = 30.0  # log precisions beyond are not looked at for the mode
 _NODES = 48
@@ -42,9 +46,12 @@ class GammaGibbs:
     coef_mode : (p,) array
         Coefficients at the joint mode of (beta, log dispersion).
     dispersion_mode : float
+    ess, rhat : (p + 1,) arrays
+        Of the coefficients and the log dispersion, for the latest draws.
     """
 
-    name = "gibbs"
+    name = "mcmc"
+    predicted = math.nan
 
     def __init__(self, arrays, family, coefficient, prior, sampler="auto"):
         self.arrays = arrays
@@ -52,29 +59,27 @@ class GammaGibbs:
         self.coefficient = coefficient
         self.prior = prior
         self.sampler = sampler
+        self.ess = self.rhat = np.full(arrays[1].shape[1] + 1, np.nan)
         self.coef_mode, self.dispersion_mode = self._joint_mode()
 
     def _given(self, dispersion, draws=1):
         """Posterior of the coefficients."""
         return normal_posterior(self.arrays, self.family, self.coefficient, dispersion, self.sampler, draws)
 
+    @property
+    def _weights(self):
+        y, _, _, weights = self.arrays
+        return weights if weights.size else np.ones(y.size)
+
     def _means(self, beta):
         _, x, offset, _ = self.arrays
         return np.exp(x @ beta + (offset if offset.size else 0.0))
 
-    def _dispersion(self, beta):
-        """Posterior of the dispersion given the coefficients."""
-        y, _, _, weights = self.arrays
-        weights = weights if weights.size else np.ones(y.size)
-        p = self.prior
-        return GammaDispersionPosterior(y, self._means(beta), weights, p.shape, p.rate, p.disp_lower, p.disp_upper)
-
     def _slope(self, t, beta):
         """Derivative of the log density of t = log precision given beta, and its curvature."""
-        y, _, _, weights = self.arrays
-        ratio = y / self._means(beta)
+        ratio = self.arrays[0] / self._means(beta)
         v = math.exp(t)
-        shape = v * (weights if weights.size else np.ones(y.size))
+        shape = v * self._weights
         first = np.sum(shape * (np.log(shape) + 1.0 - digamma(shape) + np.log(ratio) - ratio))
         second = np.sum(shape - shape**2 * polygamma(1, shape))
         slope = self.prior.shape - self.prior.rate * v + first
@@ -102,28 +107,34 @@ class GammaGibbs:
 
     def draw(self, n, rng, progress=False):
         """`n` draws, chain after chain: coefficients (n, p), dispersion (n,), candidates (n,)."""
-        p = self.coef_mode.size
-        keep = -(-n // CHAINS)
-        coefficients, dispersion = np.empty((CHAINS, keep, p)), np.empty((CHAINS, keep))
-        taken = np.empty((CHAINS, keep), np.int64)
-        bar = None
+        y, weights, prior = self.arrays[0], self._weights, self.prior
+        given_beta = GammaDispersionPosterior(
+            y, y, weights, prior.shape, prior.rate, prior.disp_lower, prior.disp_upper
+        )
+        p, keep = self.coef_mode.size, -(-n // CHAINS)
+        values, taken = np.empty((CHAINS, keep, p + 1)), np.empty((CHAINS, keep), np.int64)
+        sweeps = range(CHAINS * (WARM_UP + keep))
         if progress:
             from tqdm import tqdm
 
-            bar = tqdm(total=CHAINS * (keep + WARM_UP), unit="sweep", leave=False)
-        for chain in range(CHAINS):
-            phi = float(np.clip(self.dispersion_mode * _SPREAD[chain], self.prior.disp_lower, self.prior.disp_upper))
-            for sweep in range(-WARM_UP, keep):
-                beta, candidates = self._given(phi).draw(1, rng)
-                phi = float(self._dispersion(beta[0]).draw(1, rng)[0][0])
-                if sweep >= 0:
-                    coefficients[chain, sweep], dispersion[chain, sweep] = beta[0], phi
-                    taken[chain, sweep] = candidates[0]
-                if bar is not None:
-                    bar.update()
-        if bar is not None:
-            bar.close()
-        return coefficients.reshape(-1, p)[:n].copy(), dispersion.reshape(-1)[:n].copy(), taken.reshape(-1)[:n].copy()
+            sweeps = tqdm(sweeps, unit="sweep", leave=False)
+        for step in sweeps:
+            chain, sweep = divmod(step, WARM_UP + keep)
+            if sweep == 0:
+                start = self.dispersion_mode * _SPREAD[chain]
+                phi = float(np.clip(start, *limits))
+            drawn, candidates = self._given(phi).draw(1, rng)
+            phi = given_beta.draw_with(gamma_half_deviance(y, self._means(drawn[0]), weights), rng)
+            if sweep >= WARM_UP:
+                values[chain, sweep - WARM_UP, :p], values[chain, sweep - WARM_UP, p] = drawn[0], phi
+                taken[chain, sweep - WARM_UP] = candidates[0]
+        if not np.isfinite(values).all():
+            raise SamplerError("the dispersion left the range of double precision: give it a proper prior or limits.")
+        if keep >= _DIAGNOSED:
+            series = [*np.moveaxis(values[:, :, :p], 2, 0), np.log(values[:, :, p])]
+            self.ess, self.rhat = np.array([ess(s) for s in series]), np.array([rhat(s) for s in series])
+        flat = values.reshape(-1, p + 1)[:n]
+        return flat[:, :p].copy(), flat[:, p].copy(), taken.reshape(-1)[:n].copy()
 
     def log_evidence(self, rng):
         """log p(y) and its standard error: quadrature over the log precision of the evidence given it."""

@@ -202,6 +202,16 @@ def build_glm_posterior(y, X, offset, weights, family, mu, precision, dispersion
     Raises
     ------
     InputError, ImproperPosteriorError, SamplerError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmbayes.glm.posterior import build_glm_posterior
+    >>> X = np.column_stack([np.ones(4), [-1.0, 0.0, 1.0, 2.0]])
+    >>> y, trials = np.array([0.1, 0.3, 0.6, 0.8]), np.full(4, 10.0)
+    >>> post = build_glm_posterior(y, X, np.zeros(4), trials, "binomial", np.zeros(2), 0.1 * np.eye(2))
+    >>> post.draw(1000, rng=1).coefficients.shape
+    (1000, 2)
     """
     family = families.get(family)
     keep = weights > 0.0

@@ -9,7 +9,7 @@ from glmbayes.errors import SamplerError
 from glmbayes.glm import envelope, tensors
 from glmbayes.glm.shape import Shape
 from glmbayes.glm.whiten import Whitened
-from glmbayes.kernels import family_terms, glm_rows
+from glmbayes.kernels import family_terms, glm_rows, radial_bounds
 from glmbayes.kernels import radial_envelope as kernel
 
 _QUICK_UP_TO = 1e7
@@ -23,30 +23,35 @@ def curvature_bounds(shape: Shape, knots, cubic):
         at = np.searchsorted(shape.box_radii, knots)
         known = at < shape.box.size
         box[known] = shape.box[at[known]]
-    cubic = np.atleast_1d(np.asarray(cubic, dtype=float))
-    return kernel.Curvature(
+    return radial_bounds.Curvature(
         Q=shape.Q,
         slope=shape.squeeze.slope,
         rate=shape.rate,
         cubic=cubic,
-        quartic=np.full(len(cubic), shape.quartic),
+        quartic=shape.quartic.whole,
+        far=shape.quartic.far,
+        edge=shape.quartic.edge,
         box=box,
     )
+
+
+def worst_bounds(shape, knots, tau):
+    """`Curvature` of a single cell that is below every cell's."""
+    return curvature_bounds(shape, knots, np.array([shape.cubic.over(tau).max()]))
 
 
 def radial_heights(shape, knots, tau):
     """K and its slope, (cells, knots), for the cells of `tau`."""
     bounds = curvature_bounds(shape, knots, shape.cubic.over(tau))
     K, slope = np.empty((len(tau) - 1, len(knots))), np.empty((len(tau) - 1, len(knots)))
-    kernel.bound_heights(bounds, knots, K, slope)
+    radial_bounds.bound_heights(bounds, knots, K, slope)
     return K, slope
 
 
 def build_envelope(shape: Shape, p):
     """The table of pieces of the radial (one cell) or axis envelope."""
     tau = envelope.polar_cells(p, shape.cubic)
-    worst = float(shape.cubic.over(tau).max())
-    knots = envelope.radial_knots(p, lambda points: curvature_bounds(shape, points, worst))
+    knots = envelope.radial_knots(p, lambda points: worst_bounds(shape, points, tau))
     K, slope = radial_heights(shape, knots, tau)
     return envelope.build_table(p, shape.cubic.axis, tau, [(0.0, np.inf, knots, K, slope)])
 

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from glmbayes.glm import spectra, tensors
-from glmbayes.glm.envelope import Cubic
+from glmbayes.glm.envelope import Cubic, Quartic
 from glmbayes.glm.whiten import Whitened
 from glmbayes.kernels import glm_rows
 from glmbayes.kernels.radial_envelope import Squeeze
 
 _STEPS = ((0.0, 30), (0.1, 60), (0.4, 100))  # products of a full fourth-order bound by the loss that it may cause:
 # they certify it within factors 1.5, 1.1 and 1.03
+_DENSE_UP_TO = 80_000_000  # n p^4: four times the multiplications of the explicit fourth-order matrix
 _FEW_STEPS_FROM, _FEWEST_STEPS_FROM, _FEWEST_STEPS = 10_000_000, 100_000_000, 20  # multiplications of a product
+_EDGE = 5.0  # radius past the shell at sqrt(p) up to which intervals of the linear predictor are considered
+_LOCAL_GAIN = 0.7  # bounds on the intervals replace global ones if they take the sum of w h^2 |fourth| below this
 _TENSOR_UP_TO = 64  # coefficients: beyond, the p^4 numbers of the third-order bound do not fit
 _ALL_AXES_UP_TO = 30
 # Box bounds help a cubic one only in small problems far from quadratic.
@@ -27,10 +30,10 @@ class Shape:
     Attributes
     ----------
     Q, rate : float
-        See `glmbayes.kernels.radial_envelope.Curvature`.
+        See `glmbayes.kernels.radial_bounds.Curvature`.
     cubic : Cubic
-    quartic : float
-        c S4 of the cubic-quartic bound; infinite if the family has none.
+    quartic : Quartic
+        Its `edge` is also the radius within which squeeze and the rows' bounds hold.
     squeeze : Squeeze
     box_radii, box : arrays
         Curvature bound valid up to each radius; empty when not computed.
@@ -41,7 +44,7 @@ class Shape:
     Q: float
     rate: float
     cubic: Cubic
-    quartic: float
+    quartic: Quartic
     squeeze: Squeeze
     box_radii: np.ndarray
     box: np.ndarray
@@ -58,36 +61,40 @@ def measure(white: Whitened, self_concordant, draws=10_000):
     """
     rng = np.random.default_rng(20_240_611)
     n, p = white.design.shape
-    omega, third, up, down, growing, leverage = (np.empty(n) for _ in range(6))
-    c = glm_rows.row_terms(white.kernel, white.y, white.weights, white.eta, omega, third, up, down, growing)
-    top_leverage = glm_rows.leverages(white.design, leverage)
+    omega, third, leverage = (np.empty(n) for _ in range(3))
+    rows = (white.kernel, white.y, white.weights, white.eta)
+    glm_rows.row_terms(*rows, omega, third)
+    root_h = math.sqrt(glm_rows.leverages(white.design, leverage))
     Q = 1.0 - spectra.smallest(white.prior)
-    root_h = math.sqrt(top_leverage)
+    edge = math.sqrt(p) + _EDGE
 
+    c_omega, up, down, growing = near = [np.empty(n) for _ in range(4)]
+    glm_rows.interval_terms(*rows, leverage, edge, *near)
+    c_far, *far = (np.empty(n) for _ in range(4))
+    glm_rows.interval_terms(*rows, leverage, math.inf, c_far, *far)
+    squares = np.square(leverage)
+    if (up + down) @ squares > _LOCAL_GAIN * ((far[0] + far[1]) @ squares):
+        up, down, growing = far  # proportional to each other in most families: one bound serves both
     cubic, T = _cubic(white.design, third, omega, leverage, rng)
     bound = _quartic_bounds(white.design, leverage, rng, draws)
-    up_bound = bound(up)
-    ratio = float(np.max(np.divide(down, up, out=np.zeros(n), where=up > 0.0)))
-    quartic = math.inf
-    if math.isfinite(c):
-        # c omega <= share * up row by row spares the largest problems a bound of their own for c omega
-        share = c * float(np.max(np.divide(omega, up, out=np.zeros(n), where=up > 0.0)))
-        quartic = 0.0 if c == 0.0 else share * up_bound
-        if c > 0.0 and p * p * quartic > 0.02 and n * p * p < _FEWEST_STEPS_FROM:
-            quartic = min(quartic, bound(c * omega))
+    up_bound, down_bound = _bound_both(bound, up, down)
+    whole = _cubic_quartic(bound, c_omega, c_far, up, up_bound, n * p * p)
+    far = max(_largest_ratio(c_far, c_omega), 1.0) if math.isfinite(whole) else 1.0
+    quartic = Quartic(whole, far, edge)
     squeeze = Squeeze(
         third=T,
         alpha=cubic.alpha,
         gamma=cubic.gamma,
         rest=cubic.rest,
         up=up_bound,
-        down=ratio * up_bound,
+        down=down_bound,
         growing=bound(growing),
         root_h=root_h,
         slope=float(np.linalg.norm(white.gradient)),
+        edge=edge,
     )
     box_radii, box = np.empty(0), np.empty(0)
-    needed = not math.isfinite(c)
+    needed = math.isinf(whole)
     if needed or (n * p < _BOX_UP_TO and cubic.whole * p**1.5 > _BOX_FROM):
         box_radii, box = _box(white, leverage, 64 if needed else 24)
     return Shape(
@@ -103,6 +110,38 @@ def measure(white: Whitened, self_concordant, draws=10_000):
         down=down,
         growing=growing,
     )
+
+
+def _bound_both(bound, up, down):
+    """Fourth-order bounds for two sets of row weights: one is enough where they are proportional."""
+    if not np.any(up):
+        return 0.0, bound(down)
+    up_bound = bound(up)
+    ratio = float(down @ up) / float(up @ up)
+    if np.all(np.abs(down - ratio * up) <= 1e-12 * ratio * up):
+        return up_bound, ratio * (1.0 + 1e-12) * up_bound
+    return up_bound, bound(down)
+
+
+def _largest_ratio(a, b):
+    """The smallest s with a <= s b row by row."""
+    if np.any((a > 0.0) & (b <= 0.0)):
+        return math.inf
+    return float(np.max(np.divide(a, b, out=np.zeros_like(a), where=b > 0.0)))
+
+
+def _cubic_quartic(bound, c_omega, c_far, up, up_bound, work):
+    """c S4 of the cubic-quartic bound near the mode."""
+    if not np.all(np.isfinite(c_far)):
+        return math.inf
+    if not np.any(c_far):
+        return 0.0
+    # c omega <= share * up row by row spares the largest problems a bound of their own
+    share = _largest_ratio(c_omega, up)
+    quartic = share * up_bound if math.isfinite(share) else math.inf
+    if work < _FEWEST_STEPS_FROM or math.isinf(quartic):
+        quartic = min(quartic, bound(c_omega))
+    return quartic
 
 
 def _cubic(design, third, omega, leverage, rng):
@@ -147,6 +186,8 @@ def _quartic_bounds(design, leverage, rng, draws):
         undecided = p * p * light / 24.0
         if p == 1 or undecided < 0.01 or draws * min(undecided, 1.0) * (p + 70) < 60 * p * p:
             return light
+        if work * p * p < _DENSE_UP_TO:
+            return min(light, tensors.quartic_dense(design, row_weights, rng))
         loss = 0.25 * float(np.trace(C))
         steps = max(count for level, count in _STEPS if loss >= level)
         if work > _FEW_STEPS_FROM:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-_DENSE_UP_TO = 64
+DENSE_UP_TO = 64
 _LOG_FAILURE = 30.0  # probability exp(-30) that a randomised bound fails
 
 
@@ -107,7 +107,7 @@ def largest_certified(matrix, rng):
     Lanczos proposes a value, a Cholesky factorisation of (value I - matrix) proves it.
     """
     n = len(matrix)
-    if n <= _DENSE_UP_TO:
+    if n <= DENSE_UP_TO:
         return largest(matrix)
     values, _ = lanczos(lambda v: matrix @ v, rng.standard_normal(n), 30)
     top, spread = float(values[-1]), float(values[-1] - values[0])

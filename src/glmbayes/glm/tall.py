@@ -7,7 +7,7 @@ import numpy as np
 
 from glmbayes.errors import SamplerError
 from glmbayes.glm import envelope
-from glmbayes.glm.radial import GUARD, RadialSampler, curvature_bounds, radial_heights, settle
+from glmbayes.glm.radial import GUARD, RadialSampler, radial_heights, settle, worst_bounds
 from glmbayes.kernels import radial_envelope as kernel
 from glmbayes.kernels import tall
 
@@ -53,10 +53,10 @@ class TallSampler:
         tau = envelope.polar_cells(p, shape.cubic)
         worst = max(float(shape.cubic.over(tau).max()), 0.0)
         # beyond four standard deviations past the shell the radial envelope takes over at no loss
-        edge = min(0.999 * convex_up_to(worst, total_up), math.sqrt(p) + 4.0)
+        edge = min(0.999 * convex_up_to(worst, total_up), math.sqrt(p) + 4.0, shape.quartic.edge)
         if edge * shape.squeeze.root_h > 50.0 or edge < 0.5 * math.sqrt(p):
             return None
-        knots = envelope.radial_knots(p, lambda points: curvature_bounds(shape, points, worst))
+        knots = envelope.radial_knots(p, lambda points: worst_bounds(shape, points, tau))
         inner = np.append(knots[knots < edge], edge)
         outer = np.insert(knots[knots > edge], 0, edge)
         table = envelope.build_table(

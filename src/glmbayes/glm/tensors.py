@@ -48,15 +48,19 @@ def third_bound(T, rng):
     A, B = np.empty((size, size)), np.empty((size, size))
     glm_rows.unfoldings(flat.T @ flat, p, A, B)
     A, B = _split_off_trace(A, p), _split_off_trace(B, p)
+    outer = [_outer_part(m, A, B, p) for m in MIXTURES]
+    if size <= spectra.DENSE_UP_TO:
+        matrices = np.array([m * A[2] + (1.0 - m) * B[2] for m in MIXTURES])
+        tops = np.linalg.eigvalsh(matrices)[:, -1] + max(spectra.margin(N) for N in matrices)
+        return math.sqrt(max(min(o + (1.0 - 1.0 / p) * max(t, 0.0) for o, t in zip(outer, tops)), 0.0))
     start = rng.standard_normal(size)
-    best, chosen = math.inf, None
-    for mixture in MIXTURES:
-        outer = _outer_part(mixture, A, B, p)
-        top = spectra.largest_estimate(lambda v: mixture * (A[2] @ v) + (1.0 - mixture) * (B[2] @ v), start)  # noqa: B023
-        if outer + (1.0 - 1.0 / p) * top < best:
-            best, chosen = outer + (1.0 - 1.0 / p) * top, mixture
-    top = spectra.largest_certified(chosen * A[2] + (1.0 - chosen) * B[2], rng)
-    return math.sqrt(max(_outer_part(chosen, A, B, p) + (1.0 - 1.0 / p) * max(top, 0.0), 0.0))
+    guesses = [
+        o + (1.0 - 1.0 / p) * spectra.largest_estimate(lambda v: m * (A[2] @ v) + (1.0 - m) * (B[2] @ v), start)  # noqa: B023
+        for o, m in zip(outer, MIXTURES)
+    ]
+    best = int(np.argmin(guesses))
+    top = spectra.largest_certified(MIXTURES[best] * A[2] + (1.0 - MIXTURES[best]) * B[2], rng)
+    return math.sqrt(max(outer[best] + (1.0 - 1.0 / p) * max(top, 0.0), 0.0))
 
 
 def _split_off_trace(N, p):
@@ -97,19 +101,17 @@ def axis_candidates(T, rng):
     trace = np.einsum("ijj->i", T)
     norm = np.linalg.norm(trace)
     found = [trace / norm] if norm > 0 else []
-    best, top = -math.inf, None
-    starts = found + [v / np.linalg.norm(v) for v in rng.standard_normal((2, len(T)))]
-    for s in starts:
-        for _ in range(30):
-            step = (T @ s) @ s
-            size = np.linalg.norm(step)
-            if size == 0:
-                break
-            s = step / size
-        value = float((T @ s) @ s @ s)
-        if value > best:
-            best, top = value, s
-    return [*found, top]
+    p = len(T)
+    S = np.vstack([*found, rng.standard_normal((2, p))])
+    S /= np.linalg.norm(S, axis=1)[:, None]
+    for _ in range(25):
+        step = ((S @ T.reshape(p, p * p)).reshape(-1, p, p) @ S[:, :, None])[:, :, 0]
+        size = np.sqrt(np.einsum("ij,ij->i", step, step))[:, None]
+        if not size.all():
+            break
+        S = step / size
+    values = np.einsum("ij,ij->i", ((S @ T.reshape(p, p * p)).reshape(-1, p, p) @ S[:, :, None])[:, :, 0], S)
+    return [*found, S[np.argmax(values)]]
 
 
 def quartic_light(design, row_weights, leverage):
@@ -119,6 +121,17 @@ def quartic_light(design, row_weights, leverage):
     for rows in slices(n, p * p):
         glm_rows.add_gram(design[rows], row_weights[rows] * leverage[rows], C)
     return spectra.largest(0.5 * (C + C.T)), C
+
+
+def quartic_dense(design, row_weights, rng):
+    """The same bound as `quartic_full` from the explicit matrix on symmetric matrices, for small problems: tighter."""
+    p = design.shape[1]
+    j, k = np.triu_indices(p)
+    pairs = design[:, j] * design[:, k]
+    pairs *= np.where(j == k, 1.0, math.sqrt(2.0))
+    mean, C, centred = _split_off_trace((pairs * row_weights[:, None]).T @ pairs, p)
+    cross = 2.0 / p * (spectra.largest(C) - float(np.trace(C)) / p)
+    return mean + max(cross, 0.0) + (1.0 - 1.0 / p) * max(spectra.largest_certified(centred, rng), 0.0)
 
 
 def quartic_full(design, row_weights, C, rng, steps):

@@ -15,8 +15,23 @@ from numba.extending import overload
 
 
 def by_family(func):
-    """Make `func(fam, ...)` dispatch on the type of `fam`, in Python and in compiled code alike."""
+    """Make `func(fam, ...)` dispatch on the type of `fam`, in Python and in compiled code alike.
+
+    Implementations are named after term and family: numba knows machine code by module, qualified name, argument types
+    and a number that starts again in every process.  Were all of a module's called `_`, kernels cached by different
+    processes could be linked to each other's terms (they were: a third derivative for a curvature).
+    """
     stub = functools.singledispatch(func)
+    dispatch_on = stub.register
+
+    def register(family):
+        def add(implementation):
+            implementation.__name__ = implementation.__qualname__ = f"{func.__name__}_{family.__name__}"
+            return dispatch_on(family, implementation)
+
+        return add
+
+    stub.register = register
 
     def resolve(fam, *args):
         if isinstance(fam, types.BaseNamedTuple):
@@ -74,14 +89,14 @@ def curvature_min(fam, eta, y, t):
 
 
 @by_family
-def cubic_c(fam, eta, y):
-    """c with log omega(eta + v) >= log omega(eta) - g v - c v^2, g = l'''/omega; infinite if none is."""
+def cubic_c(fam, eta, y, t):
+    """c with log omega(eta + v) >= log omega(eta) - g v - c v^2 for |v| <= t, g = -omega'/omega; inf if none is."""
     _unknown(fam)
 
 
 @by_family
-def fourth_bounds(fam, eta, y):
-    """(up, down, growing): -(down + growing e^|t|) <= l''''(eta + t) <= up for every t."""
+def fourth_bounds(fam, eta, y, t):
+    """(up, down, growing): omega''(eta + s) is in [-up, down + growing e^|s|] for |s| <= t; l'''' is minus that."""
     _unknown(fam)
 
 

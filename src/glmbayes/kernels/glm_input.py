@@ -21,25 +21,26 @@ def scan_rows(y, x, offset, weights, facts):
     lowest = np.inf
     highest = -np.inf
     used = 0.0
-    check = 0.0
     n, p = x.shape
     for i in range(n):
+        if not math.isfinite(y[i]):
+            return False
         lowest = min(lowest, y[i])
         highest = max(highest, y[i])
-        check += 0.0 * y[i]  # NaN once any value is not finite
         for j in range(p):
-            check += 0.0 * x[i, j]
+            if not math.isfinite(x[i, j]):
+                return False
     for i in range(offset.shape[0]):
-        check += 0.0 * offset[i]
+        if not math.isfinite(offset[i]):
+            return False
     if weights.shape[0] == 0:
         used = float(n)
     for i in range(weights.shape[0]):
-        check += 0.0 * weights[i]
-        if weights[i] < 0.0:
+        if not 0.0 <= weights[i] < np.inf:
             return False
         if weights[i] > 0.0:
             used += 1.0
     facts[0] = lowest
     facts[1] = highest
     facts[2] = used
-    return math.isfinite(check)
+    return True

@@ -20,19 +20,25 @@ _CANDIDATES = 64  # with a block of rows, small enough for the first-level cache
 
 
 @jit
-def row_terms(fam, y, weights, eta, omega, third, up, down, growing):
-    """Weighted curvatures, third derivatives and bounds on the fourth; returns the largest cubic constant c."""
-    c = 0.0
+def row_terms(fam, y, weights, eta, omega, third):
+    """Weighted curvatures and third derivatives at the mode."""
+    for i in range(y.shape[0]):
+        omega[i] = weights[i] * terms.curvature(fam, eta[i], y[i])
+        third[i] = weights[i] * terms.third(fam, eta[i], y[i])
+
+
+@jit
+def interval_terms(fam, y, weights, eta, h, radius, cubic, up, down, growing):
+    """What holds while |z| <= radius: the constants c omega of the cubic bound, and those on fourth derivatives."""
     for i in range(y.shape[0]):
         w = weights[i]
-        omega[i] = w * terms.curvature(fam, eta[i], y[i])
-        third[i] = w * terms.third(fam, eta[i], y[i])
-        c = max(c, terms.cubic_c(fam, eta[i], y[i]))
-        a, b, g = terms.fourth_bounds(fam, eta[i], y[i])
+        t = radius * math.sqrt(h[i])
+        c = terms.cubic_c(fam, eta[i], y[i], t)
+        cubic[i] = w * c * terms.curvature(fam, eta[i], y[i]) if c > 0.0 else 0.0
+        a, b, g = terms.fourth_bounds(fam, eta[i], y[i], t)
         up[i] = w * a
         down[i] = w * b
         growing[i] = w * g
-    return c
 
 
 @jit

@@ -67,7 +67,6 @@ class dBeta(Conjugate):
 
     Examples
     --------
-    >>> from glmbayes import families, rlmb
     >>> from glmbayes.priors.conjugate import dBeta
     >>> dBeta(2, 3)
     dBeta(shape1=2, shape2=3)
