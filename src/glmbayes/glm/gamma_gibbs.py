@@ -107,10 +107,9 @@ class GammaGibbs:
 
     def draw(self, n, rng, progress=False):
         """`n` draws, chain after chain: coefficients (n, p), dispersion (n,), candidates (n,)."""
-        y, weights, prior = self.arrays[0], self._weights, self.prior
-        given_beta = GammaDispersionPosterior(
-            y, y, weights, prior.shape, prior.rate, prior.disp_lower, prior.disp_upper
-        )
+        y, prior = self.arrays[0], self.prior
+        limits = prior.disp_lower, prior.disp_upper
+        given_beta = GammaDispersionPosterior(y, y, self._weights, prior.shape, prior.rate, *limits)
         p, keep = self.coef_mode.size, -(-n // CHAINS)
         values, taken = np.empty((CHAINS, keep, p + 1)), np.empty((CHAINS, keep), np.int64)
         sweeps = range(CHAINS * (WARM_UP + keep))
@@ -124,7 +123,7 @@ class GammaGibbs:
                 start = self.dispersion_mode * _SPREAD[chain]
                 phi = float(np.clip(start, *limits))
             drawn, candidates = self._given(phi).draw(1, rng)
-            phi = given_beta.draw_with(gamma_half_deviance(y, self._means(drawn[0]), weights), rng)
+            phi = given_beta.draw_with(gamma_half_deviance(y, self._means(drawn[0]), self._weights), rng)
             if sweep >= WARM_UP:
                 values[chain, sweep - WARM_UP, :p], values[chain, sweep - WARM_UP, p] = drawn[0], phi
                 taken[chain, sweep - WARM_UP] = candidates[0]
