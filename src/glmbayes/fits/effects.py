@@ -14,7 +14,8 @@ def data_columns(fit, data=None):
     """The columns of data behind the formula, on the rows of the fit: dict of arrays."""
     d = fit.design
     data = fit.arguments.get("data") if data is None else data
-    names = [name for name in d.columns if name in d.recipe.columns]
+    argument = d.recipe.offset_argument
+    names = dict.fromkeys([*d.columns, *(v.meaning for v in getattr(argument, "variables", ()))])
     if data is None:
         raise InputError(
             "marginal effects need the data of the fit, which it does not hold (names came from the caller's scope, or "
@@ -36,13 +37,13 @@ def marginal_effects(fit, at, columns, level, data):
         if name not in known:
             raise InputError(f"{name!r} is not a column of the model; it has {sorted(known)}.")
     base = data_columns(fit, data)
-    n = fit.design.X.shape[0]
+    n, offset = fit.design.n, _offset_array(fit, base)
     base.update({name: _repeat(value, n) for name, value in (at or {}).items()})
     rows, labels = [], []
     for name in chosen:
         for label, upper, lower, scale in _changes(name, known[name], base):
-            change = _average_mean(fit, {**base, name: upper}) - _average_mean(fit, {**base, name: lower})
-            rows.append(change / scale)
+            high, low = (_average_mean(fit, {**base, name: value}, offset) for value in (upper, lower))
+            rows.append((high - low) / scale)
             labels.append(label)
     draws = np.array(rows).T
     tails = np.quantile(draws, (0.5 * (1.0 - level), 0.5 * (1.0 + level)), axis=0)
@@ -75,10 +76,17 @@ def _changes(name, column, base):
         raise InputError(f"column {name} is a matrix: marginal effects are for single columns.")
 
 
-def _average_mean(fit, data):
+def _offset_array(fit, base):
+    """The part of the offset that was given as an array, or None."""
+    d = fit.design
+    if not isinstance(d.recipe.offset_argument, str):
+        return None
+    return d.offset - d.new(base, offset=np.zeros(d.n)).offset
+
+
+def _average_mean(fit, data, offset):
     """(n_draws,) expected response averaged over rows, weighted as in the fit."""
     d = fit.design
-    offset = d.offset if d.recipe.offset_argument == "array" else None
     new = d.new(data, offset=offset)
     weights = np.ones(new.X.shape[0]) if d.weights is None else d.weights
     total = 0.0
