@@ -64,6 +64,8 @@ def test_plant_weights(shape, rate, beta, beta_sd, phi, phi_sd, rng):
 
 def test_a_rate_five_percent_off_is_noticed(rng):
     y, x = plant_weight()
-    fit = rlmb(1_000_000, y, x, dIndependent_Normal_Gamma(MU, SIGMA, 1.6010101010101, 1.05 * 0.291694644767116), rng=rng)
+    fit = rlmb(
+        1_000_000, y, x, dIndependent_Normal_Gamma(MU, SIGMA, 1.6010101010101, 1.05 * 0.291694644767116), rng=rng
+    )
     with pytest.raises(AssertionError, match="standard errors off"):
         assert_mean(fit.dispersion, 0.48430)
