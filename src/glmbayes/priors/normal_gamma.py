@@ -7,12 +7,13 @@ import numpy as np
 from glmbayes.checks import count, scalar
 from glmbayes.kernels.blocks import block_weights, normal_gamma_blocks
 from glmbayes.kernels.log_precision import DONE
-from glmbayes.posteriors.gamma_variates import standard_gamma
+from glmbayes.posteriors.gamma_variates import inverse_gamma, standard_gamma
 from glmbayes.posteriors.log_precision import LogPrecision
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.normal import NormalPosterior
 from glmbayes.posteriors.normal_gamma import NormalGammaPosterior
-from glmbayes.priors.base import CoefficientPrior, Prior, PriorDraws, by_draw, empty_blocks, set_field
+from glmbayes.priors.base import Prior, PriorDraws, by_draw, empty_blocks, set_field
+from glmbayes.priors.coefficients import CoefficientPrior
 from glmbayes.random import generator
 
 
@@ -92,5 +93,5 @@ class dNormal_Gamma(Prior):
     def sample(self, n, rng=None):
         """`n` draws from the prior: coefficients (n, p) and dispersion (n,)."""
         n, rng = count(n), generator(rng)
-        dispersion = self.rate / standard_gamma(rng, self.shape, n)
+        dispersion = inverse_gamma(rng, self.shape, self.rate, n)
         return PriorDraws(self.coefficient.sample(n, rng, dispersion), dispersion)
