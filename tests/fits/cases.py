@@ -56,6 +56,13 @@ def design(data):
     return np.column_stack([np.ones(len(data["x"])), data["x"]])
 
 
+def assert_share(hits, probability):
+    """Fail when the share of true `hits` is not that of draws with this probability (4.5 standard errors, plus one)."""
+    n = len(hits)
+    off = abs(np.sum(hits) - n * probability)
+    assert off <= 4.5 * math.sqrt(n * probability * (1 - probability)) + 1, f"{np.mean(hits)} against {probability}"
+
+
 def log_prior_precision(prior, t):
     """Log prior density of t = log(1 / dispersion), from the definitions of the distributions."""
     u = np.exp(t)
