@@ -7,8 +7,9 @@ import numpy as np
 
 from glmbayes.checks import scalar
 from glmbayes.errors import InputError
+from glmbayes.kernels.log_precision import DONE
 from glmbayes.posteriors.mixture import Mixture
-from glmbayes.posteriors.normal import NormalPosterior
+from glmbayes.posteriors.normal import CHUNK, NormalPosterior
 from glmbayes.rows import reduce
 
 
@@ -65,6 +66,29 @@ def empty_blocks(n, n_blocks, p):
     iters = np.empty((n_blocks, n), np.int64)
     iters.fill(1)
     return np.empty((n_blocks, n, p)), np.empty((n_blocks, n)), iters, np.empty((n_blocks, p))
+
+
+def in_pieces(n, n_blocks, p, starts, work):
+    """Call `work(blocks, draws, starts of the blocks)` on pieces of the (block, draw) table, each well under 0.2 s.
+
+    `work` returns (block, status) as the kernels do; the first failure ends it.  A piece is contiguous in arrays
+    (J, n, ...): all draws of some blocks, or some draws of one block.
+    """
+    if n * n_blocks * p <= CHUNK:
+        return work(slice(0, n_blocks), slice(0, n), starts)
+    blocks, draws = max(1, CHUNK // (n * p)), min(n, max(1, CHUNK // p))
+    for j in range(0, n_blocks, blocks):
+        some = slice(j, min(j + blocks, n_blocks))
+        for i in range(0, n, draws):
+            failed, status = work(some, slice(i, min(i + draws, n)), starts[j : some.stop + 1])
+            if status != DONE:
+                return j + failed, status
+    return 0, DONE
+
+
+def of_blocks(values, blocks):
+    """The rows of `values` for some blocks; a single row holds for all."""
+    return values if values.shape[0] == 1 else values[blocks]
 
 
 def by_draw(draws, dispersion, iters, mode, failure):

@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from glmbayes.checks import any_float_array, count, float_array, scalar
-from glmbayes.errors import InputError
+from glmbayes.errors import ImproperPosteriorError, InputError
 from glmbayes.kernels.blocks import block_errors
 from glmbayes.kernels.linalg import all_finite
-from glmbayes.kernels.log_precision import DONE
+from glmbayes.kernels.log_precision import DONE, IMPROPER_HIGH, IMPROPER_LOW
 from glmbayes.kernels.rows import squared_errors
 from glmbayes.posteriors.log_precision import gamma_dispersions, gamma_log_constant
 from glmbayes.posteriors.mixture import Mixture
@@ -166,7 +166,11 @@ class dGamma(Prior):
         mode[:] = beta
         if failure[1] == DONE:
             for j in range(n_blocks):
-                part = PrecisionPosterior(self, mode[j], n_w[j], errors[j])
+                try:
+                    part = PrecisionPosterior(self, mode[j], n_w[j], errors[j])
+                except ImproperPosteriorError:
+                    failure = j, IMPROPER_HIGH if self.shape + 0.5 * n_w[j] > 0.0 else IMPROPER_LOW
+                    break
                 _, dispersion[j], iters[j] = part.draw(n, rng)
         return by_draw(np.repeat(mode[:, None, :], n, axis=1), dispersion, iters, mode, failure)
 

@@ -7,7 +7,7 @@ from glmbayes.errors import InputError
 from glmbayes.kernels.blocks import normal_blocks
 from glmbayes.kernels.linalg import all_positive
 from glmbayes.posteriors.normal import NormalPosterior
-from glmbayes.priors.base import Prior, PriorDraws, by_draw, empty_blocks, read_only, set_field
+from glmbayes.priors.base import Prior, PriorDraws, by_draw, empty_blocks, in_pieces, of_blocks, read_only, set_field
 from glmbayes.priors.coefficients import CoefficientPrior
 from glmbayes.random import generator
 
@@ -91,9 +91,15 @@ class dNormal(Prior):
         if phi.shape[0] not in (1, n_blocks):
             raise InputError(f"dispersion must be one number or one per block ({n_blocks}); got {phi.shape[0]}.")
         draws, dispersion, iters, mode = empty_blocks(n, n_blocks, p)
-        rng.standard_normal(out=draws)
         dispersion[:] = phi[:, None]
-        failure = normal_blocks(*data, mu, low, phi, draws, mode)
+
+        def work(blocks, some, starts):
+            part = draws[blocks, some]
+            rng.standard_normal(out=part)
+            varying = of_blocks(mu, blocks), of_blocks(low, blocks), of_blocks(phi, blocks)
+            return normal_blocks(*data[:4], starts, *varying, part, mode[blocks])
+
+        failure = in_pieces(n, n_blocks, p, data[4], work)
         return by_draw(draws, dispersion, iters, mode, failure)
 
     def sample(self, n, rng=None):

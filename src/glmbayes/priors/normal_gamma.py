@@ -12,7 +12,7 @@ from glmbayes.posteriors.log_precision import LogPrecision
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.normal import NormalPosterior
 from glmbayes.posteriors.normal_gamma import NormalGammaPosterior
-from glmbayes.priors.base import Prior, PriorDraws, by_draw, empty_blocks, set_field
+from glmbayes.priors.base import Prior, PriorDraws, by_draw, empty_blocks, in_pieces, of_blocks, set_field
 from glmbayes.priors.coefficients import CoefficientPrior
 from glmbayes.random import generator
 
@@ -86,8 +86,16 @@ class dNormal_Gamma(Prior):
         if failure[1] == DONE:
             for j in range(n_blocks):
                 dispersion[j] = standard_gamma(rng, self.shape + 0.5 * n_w[j], n)
-            rng.standard_normal(out=draws)
-            failure = normal_gamma_blocks(*data, mu, low, self.rate, draws, dispersion, mode)
+
+            def work(blocks, some, starts):
+                part = draws[blocks, some]
+                rng.standard_normal(out=part)
+                varying = of_blocks(mu, blocks), of_blocks(low, blocks)
+                return normal_gamma_blocks(
+                    *data[:4], starts, *varying, self.rate, part, dispersion[blocks, some], mode[blocks]
+                )
+
+            failure = in_pieces(n, n_blocks, p, data[4], work)
         return by_draw(draws, dispersion, iters, mode, failure)
 
     def sample(self, n, rng=None):
