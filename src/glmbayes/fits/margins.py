@@ -28,18 +28,18 @@ def summarise(fit, combinations, constants, labels, level):
 
 def linear_combinations(fit, combinations, level):
     """See `Fit.linear_combinations`."""
-    if isinstance(combinations, str):
-        combinations = [combinations]
-    if not isinstance(combinations, Mapping) and all(isinstance(c, str) for c in combinations):
-        combinations = {c: c for c in combinations}
-    if isinstance(combinations, Mapping):
-        rows, constants = zip(*(parse_combination(fit.names, c) for c in combinations.values()))
-        return summarise(fit, np.array(rows), np.array(constants), list(combinations), level)
     if hasattr(combinations, "columns"):
         unknown = [str(name) for name in combinations.columns if name not in fit.names]
         if unknown:
             raise InputError(f"{unknown[0]!r} is not a coefficient; the model has {list(fit.names)}.")
         combinations = combinations.reindex(columns=list(fit.names), fill_value=0.0)
+    elif isinstance(combinations, str):
+        combinations = {combinations: combinations}
+    elif not isinstance(combinations, Mapping) and all(isinstance(c, str) for c in combinations):
+        combinations = {c: c for c in combinations}
+    if isinstance(combinations, Mapping):
+        rows, constants = zip(*(parse_combination(fit.names, c) for c in combinations.values()))
+        return summarise(fit, np.array(rows), np.array(constants), list(combinations), level)
     matrix = np.atleast_2d(np.asarray(combinations, dtype=float))
     if matrix.shape[1] != len(fit.names):
         raise InputError(f"a combination has one weight per coefficient ({len(fit.names)}); got {matrix.shape[1]}.")
@@ -111,12 +111,11 @@ def reference_grid(fit, factor, at):
 def mean_offset(fit, m):
     """The mean offset for `m` new rows when the fit's own cannot be rebuilt for them, else None."""
     d = fit.design
-    if d.offset is None or (d.recipe.offset_argument != "array" and d.recipe.terms):
+    argument, has_formula = d.recipe.offset_argument, bool(d.recipe.terms)
+    if d.offset is None or (has_formula and (argument is None or isinstance(argument, float))):
         return None
     if d.recipe.offsets:
-        raise InputError(
-            "this model has offset() in the formula and an array as offset=: give the latter by the name of a column."
-        )
+        raise InputError("this model has an offset= beside offset() in the formula: put both into the formula.")
     return np.full(m, float(np.mean(d.offset)))
 
 
@@ -131,7 +130,8 @@ def _column(cells, kind):
 def emmeans(fit, factor, at, level):
     """See `Fit.emmeans`."""
     levels, x, shift = reference_grid(fit, factor, at)
-    return summarise(fit, x, shift, [f"{factor}={_label(value)}" for value in levels], level)
+    name = column_of(fit, factor)
+    return summarise(fit, x, shift, [f"{name}={_label(value)}" for value in levels], level)
 
 
 def _label(value):
