@@ -75,7 +75,7 @@ def triangularise(a, rows, work):
         norm = math.sqrt(pivot * pivot + norm2)
         alpha = -norm if pivot > 0.0 else norm
         head = pivot - alpha
-        beta = 1.0 / (norm * (norm + abs(pivot)))  # 2 / |v|^2, without cancellation
+        beta = 1.0 / norm / (norm + abs(pivot))  # 2 / |v|^2, without cancellation
         for k in range(j + 1, cols):
             work[k] = head * a[j, k]
         for i in range(j + 1, rows):
