@@ -66,9 +66,8 @@ def test_dic_of_the_r_package_with_its_truncation():
 @pytest.mark.parametrize(("w", "kind"), [(None, None), (FREQUENCY, "frequency"), (FREQUENCY + 0.1, "precision")])
 @pytest.mark.parametrize("name", ALL)
 def test_expected_deviance_against_draws(name, w, kind, rng):
-    fit = lmb(
-        "y ~ x", line(rng), ALL[name], weights=w, weights_type=kind, n=20_000, rng=rng, offset=np.arange(12.0) / 9
-    )
+    o = np.arange(12.0) / 9
+    fit = lmb("y ~ x", line(rng), ALL[name], weights=w, weights_type=kind, n=20_000, rng=rng, offset=o)
     deviance = -2 * fit.log_lik().sum(axis=1)
     assert abs(deviance.mean() - fit.expected_deviance()) < 4.5 * deviance.std() / math.sqrt(20_000)
     assert fit.log_lik().shape == (20_000, 12)
