@@ -79,7 +79,7 @@ def lmb(
     >>> fit.posterior_mean.round(3).to_dict()
     {'(Intercept)': 5.03, 'groupTrt': -0.367}
     >>> round(fit.hypothesis("groupTrt < 0").posterior_probability, 3)
-    0.884
+    0.887
     """
     if unknown:
         refuse_unknown(lmb, unknown)

@@ -108,10 +108,7 @@ def parse_combination(names, text):
         ) from None
     if constraint.coefs.shape[0] != 1:
         raise InputError(f"{text!r} holds {constraint.coefs.shape[0]} statements: give one at a time.")
-    row, constant = constraint.coefs[0], -float(constraint.constants[0, 0])
-    if not row.any():
-        raise InputError(f"{text!r} holds no coefficient; the model has {list(names)}.")
-    return row, constant
+    return constraint.coefs[0], -float(constraint.constants[0, 0])
 
 
 def hypothesis(fit, statement):
@@ -125,7 +122,7 @@ def hypothesis(fit, statement):
     posterior = fit.conditional(combination)
     prior = fit.prior.conditional(combination)
     mean, sd = (float(value[0]) for value in posterior.location())
-    if not sd > 0.0:
+    if fit.prior.coefficient is None:
         raise InputError(f"the coefficients in {statement!r} are known under {type(fit.prior).__name__}.")
     lower, upper = (float(posterior.quantile(q)[0]) + constant for q in (0.025, 0.975))
     if relation in ("=", "=="):

@@ -101,7 +101,7 @@ class Summary:
             "dispersion sd": moments.dispersion_sd,
         }
         if fit.closed_form:
-            values["residual sd (median)"] = float(np.sqrt(np.median(fit.draws.dispersion)))
+            values["residual sd (median)"] = float(np.median(np.sqrt(fit.draws.dispersion)))
         if not fit.exact_draws:
             values["effective draws"], values["R-hat"] = fit.effective_draws.min(), fit.rhat.max()
         try:
@@ -281,7 +281,7 @@ def _column(name, values):
         return [f"{v:.4f}" if v >= 5e-5 else "<0.0001" for v in values]
     sizes = [math.floor(math.log10(abs(v))) for v in values if math.isfinite(v) and v != 0.0]
     decimals = max(3 - min(sizes, default=3), 0)
-    if max(sizes, default=0) + decimals > 7:  # numbers too different for one number of decimals
+    if max(sizes, default=0) + decimals > 7 or decimals > 9:  # too different for one number of decimals, or tiny
         return [_number(v) for v in values]
     return [f"{v + 0.0:.{decimals}f}" if math.isfinite(v) else _number(v) for v in values]
 

@@ -16,7 +16,7 @@ _RANK = 1e-14  # a singular value below this share of the largest is 0
 def marginal_log_precision(s, z, rss, n_w, sigma_prior, lower, upper):
     """The log density of t = log u given the data, beta integrated out.
 
-    `sigma_prior` (6,) holds the prior's (power of u, rate of u, c, d, e, g): density of the precision
+    `sigma_prior`, six floats, holds the prior's (power of u, rate of u, c, d, e, g): density of the precision
     u^power exp(-rate u - c / u - d / sqrt(u)) (u + g)^-e.
     """
     cut = 0.0

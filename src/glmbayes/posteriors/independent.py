@@ -9,13 +9,12 @@ from glmbayes.errors import ImproperPosteriorError
 from glmbayes.kernels import log_precision as kernel
 from glmbayes.kernels.independent import draws_given_log_precisions, independent_draws, marginal_log_precision
 from glmbayes.kernels.spectral import EXACT_FIT, data_size
-from glmbayes.posteriors.log_precision import LogPrecision, limits_on_t, raise_for
+from glmbayes.posteriors.log_precision import LogPrecision, dispersion_of, limits_on_t, raise_for
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.moments import LOG_2PI, Moments
 from glmbayes.posteriors.normal import CHUNK, raise_for_flat
 from glmbayes.posteriors.spectral import SMALL_P, diagonalise
 
-_LARGEST = 700.0  # |log dispersion| that a double holds
 _LIGHT = 8.0  # shape of the precision's posterior above which its own nodes resolve the first two moments
 _FEW = 8  # draws up to which set-up and draws are one compiled call
 
@@ -104,7 +103,7 @@ class IndependentPosterior:
         q = self.n_flat
         rhs = top[:, -1] - normals @ top[:, q:-1].T
         if flat_normals is not None:
-            rhs += flat_normals * np.exp(-0.5 * np.clip(t, -_LARGEST, _LARGEST))[:, None]
+            rhs += flat_normals * np.sqrt(dispersion_of(t))[:, None]
         out = np.empty((t.shape[0], order.size - 1))
         out[:, order[q:-1]] = normals
         out[:, order[:q]] = np.linalg.solve(top[:, :q], rhs.T).T
@@ -116,7 +115,7 @@ class IndependentPosterior:
         if n <= _FEW and not self.n_flat and p <= SMALL_P:
             return self._draw_few(n, rng)
         t, iters = self.log_precision.draw(n, rng)
-        dispersion = np.clip(np.exp(-np.clip(t, -_LARGEST, _LARGEST)), *self.disp_limits)
+        dispersion = dispersion_of(t, *self.disp_limits)
         flat_normals = rng.standard_normal((n, self.n_flat)) if self.n_flat else None
         return self._coefficients(t, rng.standard_normal((n, p)), flat_normals), dispersion, iters
 

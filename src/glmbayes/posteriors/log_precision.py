@@ -9,9 +9,12 @@ from glmbayes.errors import ImproperPosteriorError, SamplerError
 from glmbayes.kernels import log_precision as kernel
 from glmbayes.kernels.log_density import LogDensity
 from glmbayes.kernels.quadrature import resolve, rises
+from glmbayes.posteriors.gamma_variates import inverse_gamma
 
 _CANDIDATES = 1 << 16  # a compiled call looks at no more: well under 0.2 s
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(20)  # of a panel
+
+_LARGEST = 700.0  # |log dispersion| that a double holds
 
 EMPTY = np.empty(0)
 
@@ -122,6 +125,19 @@ def gamma_log_constant(shape, rate, disp_lower, disp_upper):
     if (disp_upper == math.inf and shape <= 0.0) or (disp_lower == 0.0 and rate <= 0.0):
         return math.nan
     return -LogPrecision.of_gamma(shape, rate, disp_lower, disp_upper).log_normaliser
+
+
+def gamma_dispersions(prior, n, rng):
+    """`n` draws of the dispersion from a gamma prior on the precision, within its limits (at most rate * 1e300)."""
+    if prior.disp_lower == 0.0 and prior.disp_upper == math.inf:
+        return inverse_gamma(rng, prior.shape, prior.rate, n)
+    t, _ = LogPrecision.of_gamma(prior.shape, prior.rate, prior.disp_lower, prior.disp_upper).draw(n, rng)
+    return dispersion_of(t, prior.disp_lower, prior.disp_upper)
+
+
+def dispersion_of(t, disp_lower=0.0, disp_upper=math.inf):
+    """exp(-t) within what a double holds and within the limits, which the exponential may miss by the last digit."""
+    return np.clip(np.exp(-np.clip(t, -_LARGEST, _LARGEST)), disp_lower, disp_upper)
 
 
 def limits_on_t(disp_lower, disp_upper):

@@ -30,7 +30,9 @@ class Mixture(NamedTuple):
     def location(self):
         """Means and standard deviations (k,)."""
         mean = self.weight @ self.mean
-        return mean, np.sqrt(self.weight @ (self.var + (self.mean - mean) ** 2))
+        apart = self.mean - mean
+        apart[np.abs(apart) <= 1e-15 * np.abs(mean)] = 0.0  # rounding of equal means
+        return mean, np.sqrt(self.weight @ (self.var + apart**2))
 
     def cdf(self, values):
         """P(combination_i <= values_i) for values (k,)."""

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from glmbayes.errors import ImproperPosteriorError
-from glmbayes.posteriors.gamma_variates import standard_gamma
-from glmbayes.posteriors.log_precision import LogPrecision, gamma_log_constant
+from glmbayes.posteriors.gamma_variates import inverse_gamma
+from glmbayes.posteriors.log_precision import LogPrecision, dispersion_of, gamma_log_constant
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.moments import LOG_2PI, Moments
 from glmbayes.posteriors.normal import ones, raise_for_flat
@@ -25,7 +25,7 @@ class PrecisionPosterior:
         self.on_precision = on_precision
         self.n_w = n_w
         self.log_weights = log_weights
-        self.coef_mode = beta
+        self.coef_mode = beta.copy()
         self.shape = on_precision.shape + 0.5 * n_w
         self.rate = on_precision.rate + 0.5 * errors
         self.lower = on_precision.disp_lower
@@ -46,11 +46,9 @@ class PrecisionPosterior:
         beta = self.coef_mode
         coefficients = beta.copy().reshape(1, -1) if n == 1 else np.broadcast_to(beta, (n, beta.shape[0]))
         if self.lower == 0.0 and self.upper == math.inf:
-            dispersion = standard_gamma(rng, self.shape, n)
-            np.divide(self.rate, dispersion, out=dispersion)
-            return coefficients, dispersion, ones(n)
+            return coefficients, inverse_gamma(rng, self.shape, self.rate, n), ones(n)
         t, iters = LogPrecision.of_gamma(self.shape, self.rate, self.lower, self.upper).draw(n, rng)
-        return coefficients, np.clip(np.exp(-t), self.lower, self.upper), iters
+        return coefficients, dispersion_of(t, self.lower, self.upper), iters
 
     @property
     def log_precision(self):
