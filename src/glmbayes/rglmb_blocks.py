@@ -8,7 +8,7 @@ from glmbayes.errors import GlmbayesError, InputError
 from glmbayes.glm.build import prior_parts
 from glmbayes.glm.small import raise_for
 from glmbayes.kernels import glm_one, glm_small
-from glmbayes.priors.base import CoefficientPrior
+from glmbayes.priors.coefficients import CoefficientPrior
 from glmbayes.priors.normal import dNormal
 from glmbayes.random import generator
 from glmbayes.rglmb import known_dispersion, response_rows

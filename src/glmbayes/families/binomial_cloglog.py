@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from glmbayes.kernels import family_terms as terms
 from glmbayes.kernels.jit import jit
-from glmbayes.kernels.taylor_nodes import TAYLOR_NODES, TAYLOR_WEIGHTS
 from glmbayes.kernels.series import exp_tail2, exp_tail4
+from glmbayes.kernels.taylor_nodes import TAYLOR_NODES, TAYLOR_WEIGHTS
 
 _SMALL = 0.1  # below: Bernoulli series of q / (e^q - 1) = 1 - q/2 + q^2/12 - q^4/720 + q^6/30240 - q^8/1209600
 _LARGE = 740.0  # above: e^-q underflows

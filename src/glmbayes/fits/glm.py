@@ -13,6 +13,7 @@ from glmbayes.fits import effects, glm_influence, glm_loo, point_null, tall_sums
 from glmbayes.fits.empirical import Empirical
 from glmbayes.fits.model import Fit
 from glmbayes.glm import diagnostics
+from glmbayes.glm_response import response_notes
 from glmbayes.posteriors.moments import Moments
 from glmbayes.prior_setup.ml import fit_ml
 from glmbayes.random import generator
@@ -36,6 +37,13 @@ class GLMFit(Fit):
     def family(self):
         """The response family with its link."""
         return self.likelihood.distribution
+
+    @property
+    def response_notes(self):
+        """Sentences on counts or successes that are not whole numbers; they are allowed."""
+        weights = np.ones(self.design.n) if self.design.weights is None else self.design.weights
+        notes = response_notes(self.design.y, weights, self.family)
+        return tuple(f"{note[0].upper()}{note[1:]}." for note in notes)
 
     @property
     def exact_draws(self):
@@ -72,7 +80,10 @@ class GLMFit(Fit):
         """Means and covariance of the draws; the dispersion is the known one."""
         b = self.draws.coefficients
         cov = np.atleast_2d(np.cov(b.T)) if b.shape[0] > 1 else np.full((b.shape[1],) * 2, np.nan)
-        return Moments(b.mean(axis=0), cov, float(self.draws.dispersion.mean()), float(self.draws.dispersion.std()))
+        phi = self.draws.dispersion
+        known = getattr(self.posterior, "dispersion", None)
+        dispersion = (float(phi.mean()), float(phi.std(ddof=1))) if known is None else (known, 0.0)
+        return Moments(b.mean(axis=0), cov, *dispersion)
 
     def conditional(self, combinations):
         """Posterior of linear combinations (k, p) of the coefficients, from the draws."""

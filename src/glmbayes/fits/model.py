@@ -49,6 +49,7 @@ class Fit:
     arguments: dict
 
     closed_form = True  # posterior summaries carry no Monte Carlo error
+    response_notes = ()  # sentences on what is odd about the response
     exact_draws = True  # the draws are independent and exactly from the posterior
 
     def __getstate__(self):

@@ -215,7 +215,7 @@ def _short(pwt):
 def describe_data(fit):
     """Lines on rows dropped, weights, levels, aliased columns and names from the caller's scope."""
     d = fit.design
-    lines = list(d.notes)
+    lines = [*d.notes, *fit.response_notes]
     if d.n_missing:
         lines.append(f"{_rows(d.n_missing)} dropped for missing values.")
     if d.n_subset:

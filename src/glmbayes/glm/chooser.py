@@ -93,6 +93,7 @@ def choose(white, shape, name, draws):
     if name == "auto" and not seconds <= costs.PATIENCE:
         raise SamplerError(
             f"exact draws would take about {best.candidates:.2g} candidates each, some {seconds:.2g} s for {draws} "
-            "draws. A narrower prior, more data or fewer coefficients would help; sampler='radial' starts anyway."
+            "draws. A narrower prior, more data or fewer coefficients would help; sampler='radial' starts anyway, and "
+            "sampler='mcmc' draws a Markov chain, labelled as one."
         )
     return found

@@ -67,7 +67,10 @@ class dNormal(Prior):
         return {"mu": self.mu, "Sigma": self.Sigma, "dispersion": self.dispersion}
 
     def _on_precision(self):
-        return "" if self.dispersion is None else f"dispersion = {self.dispersion} (known)"
+        phi = self.dispersion
+        if phi is None:
+            return ""
+        return f"dispersion = {phi:.6g} (known)" if isinstance(phi, float) else f"dispersion = {phi} (known)"
 
     def build(self, rows, coefficient):
         phi = self._dispersion
