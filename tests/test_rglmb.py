@@ -331,7 +331,7 @@ def test_blocks_agree_with_single_calls(rng, p):
 
 
 def test_a_block_that_the_grid_does_not_suit(rng, monkeypatch):
-    monkeypatch.setattr("glmbayes.rglmb_blocks.glm_small.draw_blocks_small", _poor_second_block())
+    monkeypatch.setattr("glmbayes.kernels.glm_small.draw_blocks_small", _poor_second_block())
     y, x, prior = _logistic(rng, 30, 2)
     fit = rglmb_blocks(2_000, y, x, "binomial", prior, sizes=[10, 10, 10], rng=rng)
     monkeypatch.undo()

@@ -9,14 +9,15 @@ import numpy as np
 
 from glmbayes.checks import count, option
 from glmbayes.design.aliasing import aliased_columns
-from glmbayes.fits import criteria, hypotheses, influence, loo, margins, plots, predict, reference
+from glmbayes.fits import criteria, hypotheses, influence, loo, margins, predict, reference
 from glmbayes.fits.blocks import linear_predictor
+from glmbayes.fits.plot_methods import PlotMethods
 from glmbayes.random import generator
 from glmbayes.rlmb import Draws
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Fit:
+class Fit(PlotMethods):
     """A fitted Bayesian regression; `lmb` and `glmb` return one.
 
     Attributes
@@ -49,6 +50,7 @@ class Fit:
     arguments: dict
 
     closed_form = True  # posterior summaries carry no Monte Carlo error
+    n_chains = 1  # that the draws are, one after the other: 1 when they are iid
     response_notes = ()  # sentences on what is odd about the response
     exact_draws = True  # the draws are independent and exactly from the posterior
 
@@ -97,11 +99,6 @@ class Fit:
     def efficiency(self):
         """Smallest effective number of draws, over their number."""
         return min(1.0, float(np.min(self.effective_draws)) / self.n_draws)
-
-    @property
-    def n_chains(self):
-        """Number of chains that the draws are, one after the other: 1 when they are iid."""
-        return 1
 
     @property
     def nobs(self):
@@ -381,7 +378,7 @@ class Fit:
         changes.setdefault("env", sys._getframe(1))
         return reference.update(self, formula, pfamily, n, rng, changes)
 
-    # -- printing, plots, export -------------------------------------------------------------------------------
+    # -- printing, export --------------------------------------------------------------------------------------
 
     def summary(self, conf_level=0.95, hdi=False):
         """The summary that R users know: text, HTML in notebooks, and DataFrames (`.table` and others)."""
@@ -401,23 +398,3 @@ class Fit:
         from glmbayes.fits.export import to_arviz
 
         return to_arviz(self)
-
-    def plot(self, parm=None, **options):
-        """Posterior against prior for each coefficient; returns the Axes."""
-        return plots.plot(self, parm, **options)
-
-    def plot_coef(self, parm=None, **options):
-        """Forest plot of the coefficients with 50 % and 95 % intervals; returns the Axes."""
-        return plots.plot_coef(self, parm, **options)
-
-    def plot_ppc(self, **options):
-        """The observed response among replicated ones; returns the Axes."""
-        return plots.plot_ppc(self, **options)
-
-    def plot_residuals(self, kind="pearson", **options):
-        """Residuals against fitted values; returns the Axes."""
-        return plots.plot_residuals(self, kind, **options)
-
-    def plot_fit(self, column, **options):
-        """The fit along one column with credible and predictive bands; returns the Axes."""
-        return plots.plot_fit(self, column, **options)

@@ -70,7 +70,9 @@ class dNormal(Prior):
         phi = self.dispersion
         if phi is None:
             return ""
-        return f"dispersion = {phi:.6g} (known)" if isinstance(phi, float) else f"dispersion = {phi} (known)"
+        return (
+            f"dispersion = {float(f'{phi:.6g}')} (known)" if isinstance(phi, float) else f"dispersion = {phi} (known)"
+        )
 
     def build(self, rows, coefficient):
         phi = self._dispersion
