@@ -33,6 +33,7 @@ __version__ = "0.1.0"
 # loaded when first asked for: these need pandas and patsy
 _LATER = {
     "Prior_Setup": "glmbayes.prior_setup",
+    "compare": "glmbayes.fits.criteria",
     "datasets": None,
     "families": None,
     "glmb": "glmbayes.glmb",
@@ -51,6 +52,7 @@ __all__ = [
     "MissingDependencyError",
     "Prior_Setup",
     "SamplerError",
+    "compare",
     "dExponential",
     "dFlat",
     "dGamma",

@@ -153,6 +153,14 @@ def compare(*fits, names=None):
         One row per model, best LOO first: ``elpd_loo``, ``elpd_diff`` and ``se_diff`` against the best,
         ``log_evidence``, ``probability`` (equal prior probabilities; see `Fit.bayes_factor` for priors that were built
         from the data), ``dic``, ``p_d``.
+
+    Examples
+    --------
+    >>> from glmbayes import compare, datasets, lmb
+    >>> mtcars = datasets.load("mtcars")
+    >>> table = compare(lmb("mpg ~ wt", mtcars), lmb("mpg ~ wt + hp", mtcars), lmb("mpg ~ 1", mtcars))
+    >>> table["elpd_loo"].round(1).to_dict()
+    {'mpg ~ wt + hp': -79.0, 'mpg ~ wt': -83.5, 'mpg ~ 1': -104.4}
     """
     import pandas as pd
 

@@ -207,8 +207,8 @@ def psis_loo(fit):
         except ImportError:
             raise MissingDependencyError("loo(method='psis') needs ArviZ: pip install 'glmbayes[arviz]'.") from None
 
-        def psislw(log_weights, reff):
-            return array_stats.psislw(log_weights, r_eff=reff)
+        def psislw(log_weights, reff):  # since ArviZ 1.0 it takes the log-likelihood
+            return array_stats.psislw(-log_weights, r_eff=reff)
 
     n_draws = fit.draws.coefficients.shape[0]
     n = fit.design.X.shape[0]

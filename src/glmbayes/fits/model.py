@@ -37,6 +37,17 @@ class Fit(PlotMethods):
         Raw draws: coefficients (n, p), dispersion (n,), iters (n,).
     arguments : dict
         Those of the fitting call, for `update`; the data are left out of pickles.
+
+    Examples
+    --------
+    >>> from glmbayes import datasets, lmb
+    >>> fit = lmb("mpg ~ wt + hp", datasets.load("mtcars"), rng=1)
+    >>> fit.confint("wt", level=0.9).round(1).to_numpy()
+    array([[-4.9, -2.8]])
+    >>> fit.predict({"wt": [3.0], "hp": [110.0]}).round(1)
+    array([22.1])
+    >>> fit.update(". ~ . + factor(cyl)").names
+    ('(Intercept)', 'wt', 'hp', 'factor(cyl)6', 'factor(cyl)8')
     """
 
     call: str

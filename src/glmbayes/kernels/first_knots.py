@@ -46,7 +46,7 @@ def _start(f):
 
 @jit
 def _width(f, mode, side, guess):
-    """Distance from the mode on one side over which f drops by about 1 (between 1/2 and 3)."""
+    """Distance from the mode on one side over which f drops by about 1."""
     width = guess
     for _ in range(100):
         drop = -rise(f, mode, mode + side * width)
@@ -60,7 +60,7 @@ def _width(f, mode, side, guess):
             break
         width *= 2.0
         drop = -rise(f, mode, mode + side * width)
-    return width
+    return 0.7 * width if drop > 3.0 else width
 
 
 @jit

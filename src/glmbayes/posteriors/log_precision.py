@@ -8,11 +8,10 @@ import numpy as np
 from glmbayes.errors import ImproperPosteriorError, SamplerError
 from glmbayes.kernels import log_precision as kernel
 from glmbayes.kernels.log_density import LogDensity
-from glmbayes.kernels.quadrature import resolve, rises
+from glmbayes.kernels.quadrature import POINTS, WEIGHTS, resolve, rises
 from glmbayes.posteriors.gamma_variates import inverse_gamma
 
 _CANDIDATES = 1 << 16  # a compiled call looks at no more: well under 0.2 s
-_POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(20)  # of a panel
 
 _LARGEST = 700.0  # |log dispersion| that a double holds
 
@@ -108,10 +107,10 @@ class LogPrecision:
         knots = env.knot[: env.count[0] + 1]
         knots = knots[np.isfinite(knots)]
         half = 0.5 * np.diff(knots)
-        t = (0.5 * (knots[1:] + knots[:-1])[:, None] + half[:, None] * _POINTS).ravel()
+        t = (0.5 * (knots[1:] + knots[:-1])[:, None] + half[:, None] * POINTS).ravel()
         height = np.empty(t.size)
         rises(self.density, self.mode, t, height)
-        return t, height + np.log(half[:, None] * _WEIGHTS).ravel()
+        return t, height + np.log(half[:, None] * WEIGHTS).ravel()
 
     def expect(self, values):
         """Posterior expectation of `values` given at the quadrature points (first axis)."""

@@ -64,8 +64,8 @@ class Mixture(NamedTuple):
             low, high = np.where(above < 0.0, x, low), np.where(above < 0.0, high, x)
             with np.errstate(divide="ignore", invalid="ignore"):
                 new = x - above / self.pdf(x)
-            new = np.where((new > low) & (new < high), new, 0.5 * (low + high))
+            new = np.where((new >= low) & (new <= high), new, 0.5 * (low + high))
             step, x = np.abs(new - x), new
-            if not np.any(step > 1e-13 * (sd + np.abs(x))):
+            if not np.any(step > 1e-12 * sd + 1e-15 * np.abs(x)):
                 break
         return x
