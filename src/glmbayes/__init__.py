@@ -17,11 +17,13 @@ from glmbayes.priors import (
     dHalfCauchy,
     dHalfNormal,
     dHalfT,
+    dHuangWand,
     dIndependent_Normal,
     dIndependent_Normal_Gamma,
     dNormal,
     dNormal_Gamma,
     dUniform,
+    dWishart,
 )
 from glmbayes.rlmb import rlmb
 from glmbayes.rlmb_blocks import rlmb_blocks
@@ -50,11 +52,13 @@ __all__ = [
     "dHalfCauchy",
     "dHalfNormal",
     "dHalfT",
+    "dHuangWand",
     "dIndependent_Normal",
     "dIndependent_Normal_Gamma",
     "dNormal",
     "dNormal_Gamma",
     "dUniform",
+    "dWishart",
     "datasets",
     "kernels",
     "priors",

@@ -17,15 +17,22 @@ from glmbayes.kernels.gibbs import (
 )
 from glmbayes.kernels.log_precision import build_envelope, draw_log_precisions, new_envelope
 from glmbayes.kernels.rows import reduce_rows, row_errors, squared_errors
+from glmbayes.kernels.variance import draw_precision, draw_truncated_gamma
+from glmbayes.kernels.wishart import draw_huang_wand, draw_inverse_wishart, draw_wishart
 
 __all__ = [
     "build_envelope",
     "draw_dispersion",
+    "draw_huang_wand",
     "draw_independent_normal_gamma",
+    "draw_inverse_wishart",
     "draw_log_precisions",
     "draw_normal",
     "draw_normal_gamma",
     "draw_normal_means",
+    "draw_precision",
+    "draw_truncated_gamma",
+    "draw_wishart",
     "new_envelope",
     "normal_blocks",
     "reduce_rows",
