@@ -19,7 +19,7 @@ FLOORS = (
     ("checks", "random", "families"),
     ("rows", "posteriors", "design"),
     ("priors",),
-    ("rlmb", "rlmb_blocks", "rglmb", "prior_setup", "datasets"),
+    ("rlmb", "rlmb_blocks", "grouped", "rglmb", "prior_setup", "datasets"),
     ("fits",),
     ("lmb", "glmb"),
 )

@@ -10,6 +10,7 @@ from glmbayes.errors import (
     MissingDependencyError,
     SamplerError,
 )
+from glmbayes.grouped import GroupedDesign
 from glmbayes.priors import (
     dExponential,
     dFlat,
@@ -41,6 +42,7 @@ _LATER = {
 __all__ = [
     "FormulaError",
     "GlmbayesError",
+    "GroupedDesign",
     "ImproperPosteriorError",
     "InputError",
     "MissingDependencyError",

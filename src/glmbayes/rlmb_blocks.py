@@ -101,7 +101,7 @@ def rlmb_blocks(
     if sizes is not None:
         starts, labels = _starts(sizes, y.shape[0])
     else:
-        order, starts, labels = _sort_blocks(block, y.shape[0])
+        order, starts, labels = sort_blocks(block, y.shape[0])
         if order is not None:
             y, x = y[order], x[order]
             offset = offset[order] if offset.size else offset
@@ -132,17 +132,17 @@ def _starts(sizes, rows):
     return starts, None
 
 
-def _sort_blocks(block, rows):
+def sort_blocks(block, rows, name="block"):
     """(order or None when already sorted, starts, labels in order of first appearance)."""
     labels = np.asarray(block)
     if labels.dtype.kind == "O":
         if any(v is None or v != v for v in labels):
-            raise InputError("block must not have missing labels.")
+            raise InputError(f"{name} must not have missing labels.")
         labels = labels.astype(str)
     elif labels.dtype.kind == "f" and np.isnan(labels).any():
-        raise InputError("block must not have missing labels.")
+        raise InputError(f"{name} must not have missing labels.")
     if labels.shape != (rows,):
-        raise InputError(f"block must have one label per row ({rows}); got shape {labels.shape}.")
+        raise InputError(f"{name} must have one label per row ({rows}); got shape {labels.shape}.")
     unique, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     rank = np.empty(unique.size, np.int64)
     appearance = np.argsort(first)
