@@ -21,6 +21,7 @@ FLOORS = (
     ("priors",),
     ("rlmb", "rlmb_blocks", "grouped", "rglmb", "prior_setup", "datasets"),
     ("fits",),
+    ("chains",),
     ("lmb", "glmb"),
 )
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}

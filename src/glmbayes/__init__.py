@@ -33,13 +33,17 @@ __version__ = "0.1.0"
 
 # loaded when first asked for: these need pandas and patsy
 _LATER = {
+    "Chains": "glmbayes.chains",
     "Prior_Setup": "glmbayes.prior_setup",
     "datasets": None,
+    "gibbs": "glmbayes.chains",
     "kernels": None,
+    "metropolis": "glmbayes.chains",
     "priors": None,
 }
 
 __all__ = [
+    "Chains",
     "FormulaError",
     "GlmbayesError",
     "GroupedDesign",
@@ -62,7 +66,9 @@ __all__ = [
     "dUniform",
     "dWishart",
     "datasets",
+    "gibbs",
     "kernels",
+    "metropolis",
     "priors",
     "rlmb",
     "rlmb_blocks",
