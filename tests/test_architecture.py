@@ -22,7 +22,9 @@ FLOORS = (
     ("rlmb", "rlmb_blocks", "grouped", "rglmb", "prior_setup", "datasets"),
     ("fits",),
     ("chains",),
+    ("mixed",),
     ("lmb", "glmb"),
+    ("lmerb",),
 )
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 

@@ -38,6 +38,7 @@ _LATER = {
     "datasets": None,
     "gibbs": "glmbayes.chains",
     "kernels": None,
+    "lmerb": "glmbayes.lmerb",
     "metropolis": "glmbayes.chains",
     "priors": None,
 }
@@ -68,6 +69,7 @@ __all__ = [
     "datasets",
     "gibbs",
     "kernels",
+    "lmerb",
     "metropolis",
     "priors",
     "rlmb",

@@ -66,7 +66,7 @@ def _rank(x, panel):
     ranks = np.argsort(np.argsort(x.ravel(), kind="stable"), kind="stable").reshape(x.shape)
     edges = np.linspace(0, x.size, bins + 1)
     for chain, colour in zip(ranks, _cycle(x)):
-        panel.stairs(np.histogram(chain, edges)[0], edges, color=colour, lw=1.2)
+        panel.stairs(np.histogram(chain, edges)[0], edges, baseline=None, color=colour, lw=1.2)
     panel.axhline(x.shape[1] / bins, color="0.6", lw=0.8, ls=":")
     panel.set(xlabel="rank among all draws", ylim=(0, None), yticks=[])
 
