@@ -33,7 +33,8 @@ CASES = {
     "nested, uncorrelated, uniform": (
         "y ~ 0 + x + (x || b) + (1 | b:a)",
         {"b.1": dUniform(2.0), "b.2": dHalfT(4, 0.5), "b:a": dHalfCauchy(0.5), "sigma": dUniform(3.0)},
-        {"b.10": stats.uniform(0, 2).cdf, "b.20": half_t(4, 0.5), "b:a0": half_t(1, 0.5), "sigma": stats.uniform(0, 3).cdf},
+        {"b.10": stats.uniform(0, 2).cdf, "b.20": half_t(4, 0.5), "b:a0": half_t(1, 0.5),
+         "sigma": stats.uniform(0, 3).cdf},
     ),
     "known standard errors": (
         "y ~ x + (1 | a)",
@@ -50,7 +51,7 @@ def data(rng, n=26):
     }  # fmt: skip
 
 
-def replicate(rng, formula, given, se=False, replicates=1200, sweeps=2, change=lambda reduced: reduced):
+def replicate(rng, formula, given, se=False, replicates=2500, sweeps=2, change=lambda reduced: reduced):
     """Parameters from the prior, then `sweeps` times (data given parameters, sweep given data): prior draws again."""
     frame = data(rng)
     frame["y"][0] = 1.0

@@ -14,7 +14,7 @@ def tails(level):
     return 0.5 * (1.0 - level), 0.5 * (1.0 + level)
 
 
-def pick_term(fit, factor, want_names=False):
+def pick_term(fit, factor):
     """The first term of a factor (or of the model), by its label or the factor's name."""
     terms = fit.design.terms
     if factor is None:
@@ -97,7 +97,7 @@ def group_means(fit, factor):
     """See `MixedFit.group_means`."""
     import pandas as pd
 
-    k, term = pick_term(fit, factor)
+    _, term = pick_term(fit, factor)
     name = term.names[0]
     if term.q != 1:
         raise InputError(
@@ -128,7 +128,8 @@ def shrinkage(fit, factor):
 
     k, term = pick_term(fit, factor)
     design, draws = fit.design, fit.draws
-    beta = draws.beta.mean(axis=0)
+    beta = fit.posterior_mean.to_numpy()
+    exact = group_means(fit, factor)["mean"].to_numpy() if fit.posterior is not None else None
     shared = [fit.names.index(name) if name in fit.names else None for name in term.names]
     base = fit.predict(rng=0) - np.einsum("ik,ik->i", term.Z, draws.effects[k].mean(axis=0)[term.factor.codes])
     population = np.array([0.0 if i is None else beta[i] for i in shared])
@@ -144,7 +145,7 @@ def shrinkage(fit, factor):
         information = z.T @ z
         full = np.linalg.matrix_rank(z) == term.q
         alone = np.linalg.solve(information, z.T @ (rest[at] * root[:, 0])) if full else np.full(term.q, np.nan)
-        partial = population + draws.effects[k][:, j].mean(axis=0)
+        partial = population + draws.effects[k][:, j].mean(axis=0) if exact is None else exact[[j]]
         pull = np.nan
         if term.q == 1 and full:
             alone_variance = draws.sigma2 / information[0, 0]
