@@ -20,7 +20,7 @@ FLOORS = (
     ("rows", "posteriors", "design"),
     ("priors",),
     ("rlmb", "rlmb_blocks", "grouped", "rglmb", "prior_setup", "datasets"),
-    ("fits",),
+    ("fits", "calls"),
     ("chains",),
     ("mixed",),
     ("lmb", "glmb"),
@@ -54,7 +54,8 @@ def imports(tree):
 def declared():
     """The packages that pyproject.toml lets a user have: the dependencies and the arviz extra."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return {line.split(">")[0] for line in [*project["dependencies"], *project["optional-dependencies"]["arviz"]]}
+    lines = [*project["dependencies"], *project["optional-dependencies"]["arviz"]]
+    return {line.split(">")[0] for line in lines} | {"arviz_stats"}  # a part of ArviZ since its version 1
 
 
 def breaches(package):

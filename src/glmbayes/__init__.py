@@ -1,6 +1,8 @@
 """Exact iid posterior draws for Bayesian regression, and compiled blocks for your own Gibbs sampler."""
 
+import sys
 from importlib import import_module
+from types import ModuleType
 
 from glmbayes.errors import (
     FormulaError,
@@ -38,6 +40,7 @@ _LATER = {
     "datasets": None,
     "gibbs": "glmbayes.chains",
     "kernels": None,
+    "lmb": "glmbayes.lmb",
     "lmerb": "glmbayes.lmerb",
     "metropolis": "glmbayes.chains",
     "priors": None,
@@ -69,12 +72,24 @@ __all__ = [
     "datasets",
     "gibbs",
     "kernels",
+    "lmb",
     "lmerb",
     "metropolis",
     "priors",
     "rlmb",
     "rlmb_blocks",
 ]
+
+
+class _Package(ModuleType):
+    """`lmb` is a function and the module it lives in; as an attribute here it is the function, whichever came first."""
+
+    def __setattr__(self, name, value):
+        if _LATER.get(name) != f"{__name__}.{name}" or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name):

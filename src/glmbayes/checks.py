@@ -20,6 +20,8 @@ def float_array(value, name, ndim):
     if type(value) is np.ndarray and value.dtype is _FLOAT and value.ndim == ndim and value.flags.carray:
         return value
     array = _numeric(value, name)
+    if ndim == 2 and isinstance(value, Mapping):
+        array = array.T  # a dict of columns
     if array.ndim < ndim and (array.ndim == 0 or ndim == 2):
         array = array.reshape(-1, 1) if ndim == 2 else array.reshape(1)
     elif array.ndim > ndim and array.size == max(array.shape):
@@ -35,21 +37,18 @@ def any_float_array(value, name):
     """`value` as a C-contiguous float64 array of whatever dimension."""
     if type(value) is np.ndarray and value.dtype is _FLOAT and value.flags.carray:
         return value
-    return (
-        np.ascontiguousarray(_numeric(value, name)) if np.ndim(value) else np.array(scalar(value, name, finite=False))
-    )
+    if value is None or isinstance(value, (int, float, str, np.generic)):
+        return np.array(scalar(value, name, finite=False))
+    return np.ascontiguousarray(_numeric(value, name))
 
 
 def _numeric(value, name):
     if isinstance(value, Mapping):
         value = list(value.values())
+    if isinstance(value, np.ma.MaskedArray):
+        value = value.astype(object).filled(np.nan)
     if hasattr(value, "to_numpy"):
-        try:
-            array = value.to_numpy(dtype=np.float64, na_value=np.nan)
-        except TypeError:  # polars, and pandas objects without na_value
-            array = value.to_numpy()
-        except ValueError:
-            array = np.asarray(value)
+        array = _from_table(value)
     else:
         try:
             array = np.asarray(value)
@@ -69,9 +68,19 @@ def _numeric(value, name):
     )
 
 
+def _from_table(value):
+    """A pandas or polars object as an array: of floats when every column is numeric, its missing values NaN."""
+    dtypes = value.dtypes if hasattr(value, "columns") else [value.dtype]
+    if all(getattr(dtype, "kind", "O") in "fiub" for dtype in dtypes):  # pandas; nullable columns included
+        return value.to_numpy(dtype=np.float64, na_value=np.nan)
+    if any(str(dtype) == "category" for dtype in dtypes):  # numbers as labels of categories are no numbers
+        return np.asarray(value).astype(object).astype(str)
+    return value.to_numpy()
+
+
 def _describe(array, value):
     if hasattr(value, "columns") and hasattr(value, "dtypes"):
-        columns = [str(c) for c in value.columns if not np.issubdtype(np.asarray(value[c]).dtype, np.number)]
+        columns = [str(c) for c in value.columns if _from_table(value[c]).dtype.kind not in "fiub"]
         return f"non-numeric column(s) {', '.join(columns)}"
     kinds = {"U": "strings", "S": "bytes", "M": "dates", "m": "time differences", "c": "complex numbers"}
     return kinds.get(array.dtype.kind, f"{array.dtype} values such as {_short(array.flat[0] if array.size else value)}")
@@ -118,10 +127,13 @@ def scalar(value, name, *, above=None, at_least=None, finite=True):
     else:
         if isinstance(value, (bool, np.bool_, str)) or value is None:
             raise InputError(f"{name} must be a number; got {_short(value)}.")
-        array = value if isinstance(value, (int, np.number)) else _numeric(value, name)
+        array = value if isinstance(value, (int, np.integer, np.floating)) else _numeric(value, name)
         if np.size(array) != 1:
             raise InputError(f"{name} must be a single number; got an array of shape {np.shape(array)}.")
-        value = float(np.reshape(array, ())) if isinstance(array, np.ndarray) else float(array)
+        try:
+            value = float(np.reshape(array, ())) if isinstance(array, np.ndarray) else float(array)
+        except OverflowError:
+            value = math.inf
     if (finite and not math.isfinite(value)) or value != value:
         raise InputError(f"{name} must be finite; got {value}.")
     if above is not None and not value > above:
@@ -133,7 +145,7 @@ def scalar(value, name, *, above=None, at_least=None, finite=True):
 
 def option(value, name, choices):
     """One of a few strings."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise InputError(f"{name} must be one of {', '.join(map(repr, choices))}; got {_short(value)}.")
     return value
 

@@ -1,19 +1,18 @@
 """lmb: a formula in, a fitted Bayesian linear model out."""
 
-import difflib
-import inspect
 import sys
 
 import numpy as np
 
+from glmbayes.calls import call_text, check_prior_length, chosen_prior, design_of, refuse_prior_as_data, refuse_unknown
 from glmbayes.checks import count
-from glmbayes.design import array_design, build_design
-from glmbayes.errors import InputError
+from glmbayes.design.aliasing import aliased_columns
+from glmbayes.errors import ImproperPosteriorError
 from glmbayes.fits.likelihood import GaussianLikelihood
 from glmbayes.fits.model import Fit
 from glmbayes.fits.several import SeveralFits
 from glmbayes.prior_setup import prior_setup_from_design
-from glmbayes.priors.base import Prior
+from glmbayes.prior_setup.setup import resolve_weights_type
 from glmbayes.random import generator
 from glmbayes.rlmb import Draws
 from glmbayes.rows import reduce
@@ -80,31 +79,21 @@ def lmb(
     >>> fit.posterior_mean.round(3).to_dict()
     {'(Intercept)': 5.03, 'groupTrt': -0.367}
     >>> round(fit.hypothesis("groupTrt < 0").posterior_probability, 3)
-    0.884
+    0.887
     """
     if unknown:
-        _refuse_unknown(unknown)
+        refuse_unknown(lmb, unknown)
     n = count(n)
     rng = generator(rng)
-    if isinstance(data, Prior) or (callable(data) and not hasattr(data, "columns")):
-        raise InputError(
-            f"the second argument is data; got a prior. Write lmb({formula!r}, data, {type(data).__name__}(...))."
-        )
+    refuse_prior_as_data(lmb, formula, data)
     env = sys._getframe(1) if env is None else env
     arguments = {
         "function": lmb, "formula": formula, "data": data, "pfamily": pfamily, "weights": weights,
         "weights_type": weights_type, "offset": offset, "subset": subset, "na_action": na_action,
         "y": y, "X": X, "names": names,
     }  # fmt: skip
-    if formula is None:
-        design = array_design(y, X, names, weights, offset)
-    elif y is not None or X is not None:
-        raise InputError("give a formula, or y= and X=, not both.")
-    else:
-        design = build_design(
-            formula, data, weights=weights, offset=offset, subset=subset, na_action=na_action, env=env
-        )
-    call = _call_text(arguments, n)
+    design = design_of(arguments, env)
+    call = call_text(arguments, n)
     if design.y.ndim == 2:
         columns = range(design.y.shape[1])
         return SeveralFits(
@@ -115,17 +104,10 @@ def lmb(
 
 def _fit(design, pfamily, weights_type, n, rng, call, arguments):
     design.require_numeric_response()
-    weights_type = resolve_weights_type(design.weights, weights_type)
-    setup = None
-    if not isinstance(pfamily, Prior):
-        if pfamily is not None and not callable(pfamily):
-            raise InputError(f"pfamily must be a prior or a function of a PriorSetup; got {type(pfamily).__name__}.")
-        setup = prior_setup_from_design(design, weights_type=weights_type)
-        pfamily = setup.prior("dIndependent_Normal_Gamma") if pfamily is None else pfamily(setup)
-        if not isinstance(pfamily, Prior):
-            raise InputError(
-                f"the function given as pfamily must return a prior; it returned {type(pfamily).__name__}."
-            )
+    weights_type = resolve_weights_type(design.weights, weights_type) or "frequency"
+    pfamily, setup = chosen_prior(
+        pfamily, lambda: prior_setup_from_design(design, weights_type=weights_type), "dIndependent_Normal_Gamma"
+    )
     check_prior_length(pfamily, design.names)
     prior = pfamily.aligned(design.names)
     rows = reduce(
@@ -135,6 +117,7 @@ def _fit(design, pfamily, weights_type, n, rng, call, arguments):
         EMPTY if design.weights is None else design.weights,
         weights_type,
     )
+    refuse_aliased_flat(prior, rows, design.names)
     posterior = prior.build(rows, prior.coefficient_for(design.names, len(design.names)))
     coefficients, dispersion, iters = posterior.draw(n, rng)
     draws = Draws(coefficients, dispersion, posterior.coef_mode, iters, prior)
@@ -151,51 +134,14 @@ def _fit(design, pfamily, weights_type, n, rng, call, arguments):
     )
 
 
-def check_prior_length(prior, names):
-    """Raise, listing the coefficients in order, when a prior has the wrong number of them."""
-    known = prior.coefficient.mu if prior.coefficient is not None else prior.beta
-    if known is not None and known.shape[-1] != len(names) and prior.names is None:
-        raise InputError(
-            f"the prior has {known.shape[-1]} coefficient(s) but the model has {len(names)}, in this order: "
-            f"{list(names)}."
+def refuse_aliased_flat(prior, rows, names):
+    """Raise, naming the columns, when flat coefficients (infinite prior variances) are not identified by the data."""
+    if prior.coefficient is None or not prior.coefficient.flat:
+        return
+    flat = np.flatnonzero(np.isinf(np.diag(prior.Sigma)))
+    found = [names[flat[j]] for j in aliased_columns(rows.triangle[:, flat])]
+    if found:
+        raise ImproperPosteriorError(
+            f"the posterior is improper: {', '.join(found)} cannot be told apart from earlier columns by these "
+            "data, and infinite prior variances do not help. Leave such terms out or give them finite prior variances."
         )
-
-
-def resolve_weights_type(weights, weights_type):
-    """The meaning of weights: as told, or counts when they are whole numbers."""
-    if weights_type is not None:
-        if weights_type not in ("frequency", "precision"):
-            raise InputError(f"weights_type must be 'frequency' or 'precision'; got {weights_type!r}.")
-        return weights_type
-    if weights is not None and not (weights == np.floor(weights)).all():
-        raise InputError(
-            "weights are not whole numbers: say what they mean. weights_type='frequency': a weight of 2.5 counts as "
-            "2.5 observations; weights_type='precision': an observation's variance is dispersion / weight (R's lm)."
-        )
-    return "frequency"
-
-
-def _refuse_unknown(unknown):
-    known = [name for name in inspect.signature(lmb).parameters if name != "unknown"]
-    name = next(iter(unknown))
-    close = difflib.get_close_matches(name, known, n=1)
-    aliases = {"prior": "pfamily", "family": "glmb for other families", "seed": "rng", "draws": "n"}
-    hint = aliases.get(name) or (close[0] if close else None)
-    raise InputError(f"lmb has no argument {name!r}." + (f" Did you mean {hint}?" if hint else f" It has {known}."))
-
-
-def _call_text(arguments, n):
-    """The call as R prints it."""
-    parts = [repr(arguments["formula"])] if arguments["formula"] is not None else ["y=..., X=..."]
-    pfamily = arguments["pfamily"]
-    if pfamily is not None:
-        parts.append(
-            f"pfamily={type(pfamily).__name__ if isinstance(pfamily, Prior) else getattr(pfamily, '__name__', '...')}"
-        )
-    for name in ("weights", "weights_type", "offset", "subset"):
-        value = arguments[name]
-        if value is not None:
-            parts.append(f"{name}={value!r}" if isinstance(value, str) else f"{name}=...")
-    if n != 1000:
-        parts.append(f"n={n}")
-    return f"lmb({', '.join(parts)})"

@@ -8,13 +8,13 @@ import numpy as np
 
 from glmbayes.checks import count, option
 from glmbayes.errors import InputError
-from glmbayes.lmb import resolve_weights_type
 from glmbayes.mixed.design import build_mixed_design
 from glmbayes.mixed.fit import MixedFit
 from glmbayes.mixed.iid import IidPosterior, iid_reason
 from glmbayes.mixed.mcmc import run_mcmc
 from glmbayes.mixed.priors import resolve_priors
 from glmbayes.mixed.reduce import reduce_design
+from glmbayes.prior_setup.setup import resolve_weights_type
 from glmbayes.random import generator
 
 METHODS = ("iid", "mcmc")

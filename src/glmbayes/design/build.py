@@ -1,6 +1,7 @@
 """build_design: from a formula and data to a Design."""
 
 import sys
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from glmbayes.design.evaluate import Evaluator, Scope
 from glmbayes.design.factor import Factor
 from glmbayes.design.missing import missing_rows
 from glmbayes.design.parse import parse
+from glmbayes.design.parts import Response
 from glmbayes.design.record import Design, Recipe
 from glmbayes.design.table import as_table
 from glmbayes.design.values import (
@@ -39,9 +41,11 @@ def build_design(
     """Turn a formula and data into response, design matrix, weights and offset.
 
     Terms come in R's order (by order of interaction, then as written) with R's names and contrasts.  These need no
-    import inside a formula: `log log2 log10 log1p exp expm1 sqrt abs sin cos tan I offset cbind`; `poly scale center
-    standardize bs cr cc te`, which treat new data as they treated the old; `factor ordered relevel C` with
-    `Treatment Sum Poly Helmert Diff` (or `contr.treatment`, ...); `np`.  Other functions come from the caller's scope.
+    import inside a formula: `log log2 log10 log1p exp expm1 sqrt abs sin cos tan I offset cbind ifelse pmin pmax c`;
+    `poly scale center standardize bs cr cc te`, which treat new data as they treated the old; `factor ordered relevel
+    C` with `Treatment Sum Poly Helmert Diff` (or `contr.treatment`, ...); `np`.  Other functions come from the caller's
+    scope.  A call that reduces a column to a number, `mean(x)` say, keeps that number for new data.  Strings are sorted
+    by code point, as in R's C locale: capital letters come first.
 
     Parameters
     ----------
@@ -92,88 +96,109 @@ def build_design(
     table = as_table(data)
     arguments = {"weights": weights, "offset": offset, **(extra or {})}
     arguments = {name: value for name, value in arguments.items() if value is not None}
-    expressions = {name: argument_expression(value, name, table.names) for name, value in arguments.items()}
+    spelled = {name: argument_expression(value, name, table.names) for name, value in arguments.items()}
     condition = argument_expression(subset, "subset", table.names)
-    reserved = tuple(e.plain for e in (*expressions.values(), condition) if e is not None and e.plain is not None)
+    reserved = tuple(e.plain for e in (*spelled.values(), condition) if e is not None and e.plain is not None)
     parsed = parse(formula, table.names, reserved)
-    table.settle(name.meaning for e in _all_expressions(parsed) for name in e.variables)
+    table.settle(name.meaning for e in (parsed.response, *parsed.factors, *parsed.offsets) for name in e.variables)
     if table.n == 0:
         raise FormulaError("data have no rows.")
 
     scope = Scope(sys._getframe(1) if env is None else env)
     if table.n is None:
         response_value(parsed.response, Evaluator(table, scope))  # without data the response tells the number of rows
-    n_total = table.n
-    own_scope = Scope(None) if table.names else scope
+    own_scope = Scope(None) if table.names else scope  # the names in row arguments are columns, when there are any
     if subset is not None:
         table.restrict(subset_rows(subset, condition, Evaluator(table, own_scope)))
 
     evaluate = Evaluator(table, scope)
     own = Evaluator(table, own_scope, constants=evaluate.constants, memory=evaluate.memory)
-    notes, missing = [], {}
-    y, response = response_value(parsed.response, evaluate)
-    missing[response.name] = missing_rows(y, f"the response {response.name}")
-    notes += undefined_note(parsed.response, missing[response.name], evaluate)
-    evaluate.row_names.clear()
-    values, expressions_of = {}, {}
-    for e in dict.fromkeys(e for term in parsed.terms for e in term):
-        value = values[e.code] = term_value(evaluate(e), e, table.size)
-        expressions_of[e.code] = e
-        missing[e.name] = missing_rows(value, e.name)
-        notes += undefined_note(e, missing[e.name], evaluate)
-    offsets = []
-    for e in parsed.offsets:
-        offsets.append(offset_value(evaluate(e), e.name, table.size))
-        missing[e.name] = missing_rows(offsets[-1], e.name)
-    given = {}
-    for name, value in arguments.items():
-        given[name] = row_argument(value, expressions[name], name, own)
-        missing[name] = missing_rows(given[name], name)
+    found = _evaluate_formula(parsed, evaluate)
+    given = {name: row_argument(value, spelled[name], name, own) for name, value in arguments.items()}
+    found.missing.extend((name, missing_rows(value, name)) for name, value in given.items())
     if "weights" in given:
         check_weights(given["weights"])
     if "offset" in given:
-        offsets.append(given.pop("offset"))
-
-    kept = kept_rows(missing, table.size, na_action)
-    for code, value in values.items():
-        if isinstance(value, Factor):
-            values[code] = used_levels(value, kept, expressions_of[code], notes)
-    variables = {code: describe(expressions_of[code], value) for code, value in values.items()}
-    blocks, terms, names = assemble(parsed.terms, parsed.intercept, variables)
-    n = table.size if kept is None else len(kept)
-    X = np.empty((n, len(names)))
-    fill(X, blocks, values, kept)
-
-    rows = table.rows if kept is None else (kept if table.rows is None else table.rows[kept])
+        found.offsets.append(given.pop("offset"))
+    kept = kept_rows(found.missing, table.size, na_action)
     offset_argument = None
     if offset is not None:
-        offset_argument = expressions["offset"] or ("array" if np.ndim(offset) else float(offset))
+        offset_argument = spelled["offset"] or ("array" if np.ndim(offset) else float(offset))
+    scope_names = tuple(dict.fromkeys((*evaluate.scope_names, *own.scope_names)))
+    return _design(parsed, evaluate, found, given, kept, offset_argument, scope_names)
+
+
+class _Evaluated(NamedTuple):
+    """The expressions of a formula on the rows in use."""
+
+    y: np.ndarray
+    response: Response
+    values: dict  # code -> float64 array or Factor
+    offsets: list
+    missing: list  # (what, boolean array or None)
+    notes: list
+
+
+def _evaluate_formula(parsed, evaluate):
+    n = evaluate.table.size
+    y, response = response_value(parsed.response, evaluate)
+    found = _Evaluated(y, response, {}, [], [], [])
+    lost = missing_rows(y, f"the response {response.name}")
+    found.missing.append((response.name, lost))
+    found.notes.extend(undefined_note(parsed.response, lost, evaluate))
+    evaluate.row_names.clear()  # from here on: the columns that new data need
+    for expression in parsed.factors:
+        value = found.values[expression.code] = term_value(evaluate(expression), expression, n)
+        lost = missing_rows(value, expression.name)
+        found.missing.append((expression.name, lost))
+        found.notes.extend(undefined_note(expression, lost, evaluate))
+    for expression in parsed.offsets:
+        found.offsets.append(offset_value(evaluate(expression), expression.name, n))
+        found.missing.append((expression.name, missing_rows(found.offsets[-1], expression.name)))
+    return found
+
+
+def _design(parsed, evaluate, found, given, kept, offset_argument, scope_names):
+    table, notes = evaluate.table, list(found.notes)
+    values, variables = {}, {}
+    for expression in parsed.factors:
+        value = found.values[expression.code]
+        if isinstance(value, Factor):
+            value = used_levels(value, kept, expression, notes)
+        values[expression.code] = value
+        variables[expression.code] = describe(expression, value)
+    blocks, terms, names = assemble(parsed.terms, parsed.intercept, variables)
+    X = np.empty((table.size if kept is None else len(kept), len(names)))
+    fill(X, blocks, values, kept)
+    rows = table.rows if kept is None else (kept if table.rows is None else table.rows[kept])
     recipe = Recipe(
-        parsed.terms, parsed.offsets, blocks, variables, evaluate.memory, evaluate.constants,
-        tuple(evaluate.row_names), offset_argument,
-    )  # fmt: skip
+        terms=parsed.terms,
+        offsets=parsed.offsets,
+        blocks=blocks,
+        variables=variables,
+        memory=evaluate.memory,
+        constants=evaluate.constants,
+        columns=tuple(evaluate.row_names),
+        offset_argument=offset_argument,
+    )
     return Design(
         formula=parsed.text,
-        y=on_rows(y, kept, copy=True),
+        y=on_rows(found.y, kept, copy=True),
         X=X,
         names=names,
-        weights=on_rows(given.pop("weights"), kept, copy=True) if "weights" in given else None,
-        offset=on_rows(np.sum(offsets, axis=0), kept) if offsets else None,
-        extra={name: on_rows(value, kept, copy=True) for name, value in given.items()},
-        response=response,
+        weights=on_rows(given["weights"], kept, copy=True) if "weights" in given else None,
+        offset=on_rows(np.sum(found.offsets, axis=0), kept) if found.offsets else None,
+        extra={name: on_rows(value, kept, copy=True) for name, value in given.items() if name != "weights"},
+        response=found.response,
         terms=terms,
         variables={v.name: v for v in variables.values()},
         columns={name: summary(name, evaluate.column(name), kept) for name in evaluate.row_names},
-        n_total=n_total,
-        n_subset=n_total - table.size,
-        n_missing=table.size - n,
+        n_total=table.n,
+        n_subset=0 if table.rows is None else table.n - len(np.unique(table.rows)),
+        n_missing=table.size - len(X),
         rows=rows,
         index=None if table.index is None else (table.index if rows is None else table.index.take(rows)),
         notes=tuple(notes),
-        scope_names=tuple(dict.fromkeys((*evaluate.scope_names, *own.scope_names))),
+        scope_names=scope_names,
         recipe=recipe,
     )
-
-
-def _all_expressions(parsed):
-    return (parsed.response, *(e for term in parsed.terms for e in term), *parsed.offsets)

@@ -15,6 +15,8 @@ def canonical(raw, name):
     """
     if type(raw) is np.ndarray:
         return _array(raw, name)
+    if isinstance(raw, np.ma.MaskedArray):
+        return _array(np.ma.filled(raw.astype(np.float64), np.nan), name)
     if isinstance(raw, (Factor, float, int)):
         return raw if isinstance(raw, Factor) else np.asarray(raw, dtype=bool if isinstance(raw, bool) else np.float64)
     module = type(raw).__module__.partition(".")[0]

@@ -23,6 +23,11 @@ class Scope:
     def __init__(self, env):
         self._env = env
 
+    @property
+    def exists(self):
+        """Whether there is a scope at all."""
+        return self._env is not None
+
     def find(self, name):
         """The value, or a marker when the scope does not have it."""
         if self._env is None:
@@ -96,8 +101,7 @@ class Evaluator:
             raise expression.error(f"{expression.name}: {error}") from None
         except Exception as error:
             raise expression.error(
-                f"{expression.name} cannot be evaluated: {type(error).__name__}: {error}. "
-                "Inside a formula numeric columns are float64 NumPy arrays."
+                f"{expression.name} cannot be evaluated: {type(error).__name__}: {error}. {_advice(expression)}"
             ) from error
         return self._checked(value, expression)
 
@@ -121,6 +125,8 @@ class Evaluator:
                 self.row_names.append(meaning)
             return self.table.column(meaning)
         if meaning in self._borrowed:
+            if meaning not in self.row_names:
+                self.row_names.append(meaning)
             return self._borrowed[meaning]
         if meaning in self.constants:
             return self.constants[meaning]
@@ -141,6 +147,7 @@ class Evaluator:
         if length is None or length != self.table.n:
             self.constants[name] = value
             return value
+        self.table.same_index(value, name)
         column = self._borrowed[name] = self.table.in_use(canonical(value, name), name)
         self.scope_names.append(name)
         self.row_names.append(name)
@@ -172,8 +179,8 @@ class Evaluator:
 
     def _unknown(self, name, expression, what):
         known = [*self.table.names, *(FUNCTION_NAMES if what == "function" else ())]
-        where = "a column of data or " if self.table.names else ""
-        message = f"{name.meaning} is not {where}a name in the calling scope."
+        places = ["a column of the data"] * bool(self.table.names) + ["a name in the calling scope"] * self.scope.exists
+        message = f"{name.meaning} is not {' or '.join(places)}."
         if what == "function":
             message = f"{name.meaning}() is not a function that formulas know, nor one in the calling scope."
         return pointed(message + _suggest(name.meaning, known), expression.text, name.start, name.end)
@@ -237,6 +244,12 @@ def _length(value):
         return None
     shape = getattr(value, "shape", None)
     return len(value) if shape is None else (shape[0] if len(shape) else None)
+
+
+def _advice(expression):
+    if "&" in expression.code or "|" in expression.code:
+        return "Comparisons joined by & or | need parentheses: (a > 1) & (b < 2)."
+    return "Inside a formula numeric columns are float64 NumPy arrays."
 
 
 def _suggest(name, known):

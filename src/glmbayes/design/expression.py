@@ -93,7 +93,7 @@ def read_expression(source: Source, start: int, end: int) -> Expression:
     free = [node for node in loads if node.id not in bound]
     outer = tree if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) else None
     return Expression(
-        raw,
+        ast.unparse(tree),  # log( x ) and log(x) are the same
         _r_spelling(raw, source.names),
         _unique(name_of(node) for node in free if id(node) not in called),
         _unique(name_of(node) for node in free if id(node) in called),

@@ -129,15 +129,23 @@ def ordered(x, levels=None):
     return factor(x, levels, ordered=True)
 
 
-def relevel(x, ref):
-    """The factor with `ref` as its first, the reference, level."""
-    column = factor(x)
-    if level_label(ref) not in column.labels:
-        raise FormulaError(f"{level_label(ref)!r} is not a level; they are {', '.join(column.labels)}.")
-    first = column.labels.index(level_label(ref))
-    order = [first, *(i for i in range(len(column.levels)) if i != first)]
-    place = np.array([*np.argsort(order), -1])
-    return Factor(place[column.codes], tuple(column.levels[i] for i in order), column.ordered)
+class Relevel:
+    """`relevel(x, ref)`: the factor with `ref` as its first, the reference, level."""
+
+    def memorize_chunk(self, x, ref):
+        labels = factor(x).labels
+        if level_label(ref) not in labels:
+            raise FormulaError(f"{level_label(ref)!r} is not a level; they are {', '.join(labels)}.")
+
+    def memorize_finish(self):
+        pass
+
+    def transform(self, x, ref):
+        column = factor(x)
+        first = [i for i, label in enumerate(column.labels) if label == level_label(ref)]  # new data may lack it
+        order = [*first, *(i for i in range(len(column.levels)) if i not in first)]
+        place = np.append(np.argsort(order), -1)
+        return Factor(place[column.codes], tuple(column.levels[i] for i in order), column.ordered)
 
 
 def C(x, contrast=None, levels=None):
@@ -151,6 +159,11 @@ def cbind(*columns):
     return np.column_stack([np.asarray(canonical(c, "cbind()"), dtype=np.float64) for c in columns])
 
 
+def c(*values):
+    """R's vectors: `bs(x, knots=c(1, 2))`."""
+    return np.array(values)
+
+
 def identity(x):
     """`I(x)` and the inside of `offset(x)`."""
     return x
@@ -160,25 +173,25 @@ _NUMERIC = {
     "log": log, "log2": np.log2, "log10": np.log10, "log1p": np.log1p, "exp": np.exp, "expm1": np.expm1,
     "sqrt": np.sqrt, "abs": np.abs, "sin": np.sin, "cos": np.cos, "tan": np.tan,
     "I": identity, "offset": identity, "as.numeric": identity, "cbind": cbind,
+    "c": c, "ifelse": np.where, "pmin": np.minimum, "pmax": np.maximum,
 }  # fmt: skip
-_STATEFUL = {"scale": Scale, "standardize": Standardize, "center": Center, "poly": Polynomial}
+_STATEFUL = {"scale": Scale, "standardize": Standardize, "center": Center, "poly": Polynomial, "relevel": Relevel}
 _FACTORS = {
-    "C": C, "factor": factor, "ordered": ordered, "relevel": relevel, "as.factor": factor, "as.ordered": ordered,
+    "C": C, "factor": factor, "ordered": ordered, "as.factor": factor, "as.ordered": ordered,
 }  # fmt: skip
 _PATSY = {
     "bs": "bs", "cr": "cr", "cc": "cc", "te": "te",
     "Treatment": "Treatment", "Sum": "Sum", "Poly": "Poly", "Helmert": "Helmert", "Diff": "Diff",
     "contr.treatment": "Treatment", "contr.sum": "Sum", "contr.poly": "Poly", "contr.helmert": "Helmert",
 }  # fmt: skip
-FUNCTION_NAMES = frozenset([*_NUMERIC, *_STATEFUL, *_FACTORS, *_PATSY, "np", "Q"])
+_CONSTANTS = {"np": np, "TRUE": True, "FALSE": False, "NULL": None, "Q": "Q"}
+FUNCTION_NAMES = frozenset([*_NUMERIC, *_STATEFUL, *_FACTORS, *_PATSY, *_CONSTANTS])
 
 
 @functools.cache
 def formula_function(name):
     """The object behind one of FUNCTION_NAMES (Q, which needs the data, is the evaluator's)."""
-    if name == "np":
-        return np
-    for table in (_NUMERIC, _STATEFUL, _FACTORS):
+    for table in (_NUMERIC, _STATEFUL, _FACTORS, _CONSTANTS):
         if name in table:
             return table[name]
     import patsy

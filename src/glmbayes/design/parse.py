@@ -1,6 +1,7 @@
 """A formula string as a response, terms in R's order, an intercept and offsets.  patsy is the parser."""
 
 import functools
+import sys
 from dataclasses import dataclass
 
 from glmbayes.design.expression import Expression, read_expression
@@ -29,6 +30,11 @@ class Formula:
     terms: tuple
     intercept: bool
     offsets: tuple
+
+    @property
+    def factors(self):
+        """The distinct expressions of the terms, in order."""
+        return tuple(dict.fromkeys(expression for term in self.terms for expression in term))
 
 
 def parse(formula, columns=(), reserved=()):
@@ -90,8 +96,10 @@ def _patsy_terms(source: Source):
     """Terms as lists of (Expression, position), and whether there is an intercept."""
     from patsy import ModelDesc, PatsyError
 
+    limit = sys.getrecursionlimit()
     right = "0".ljust(source.tilde) + source.code[source.tilde :]  # same positions, no response
     try:
+        sys.setrecursionlimit(limit + 4 * right.count("+"))  # patsy descends twice for each term of a sum
         description = ModelDesc.from_formula(right)
     except PatsyError as error:
         reason = "a term is missing here" if error.message.startswith("expected a noun") else error.message
@@ -100,6 +108,8 @@ def _patsy_terms(source: Source):
             raise pointed(message, source.text) from None
         origin = getattr(error.origin, "origin", error.origin)  # a token or parse node carries its origin
         raise source.error(message, origin.start, origin.end) from None
+    finally:
+        sys.setrecursionlimit(limit)
     terms = []
     for term in description.rhs_termlist:
         if term.factors:

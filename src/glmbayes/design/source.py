@@ -60,7 +60,7 @@ def read_source(text, columns, reserved, functions, formula=True):
     """
     text = re.sub(r"\s", " ", text)
     pieces, origin, names = [], [], {}
-    depth, tilde, length = 0, -1, 0
+    tilde, length = -1, 0
     dotted = {*columns, *functions}
 
     def emit(piece, at, width):
@@ -81,23 +81,22 @@ def read_source(text, columns, reserved, functions, formula=True):
         piece = token
         if kind == "tick":
             piece = identifier(token[1:-1])
-        elif kind == "name" and "." in token and token in dotted:
-            piece = identifier(token)
+        elif kind == "name":
+            known = next((k for k in _prefixes(token) if k in dotted), None)
+            piece = token if known is None else identifier(known) + token[len(known) :]
         elif kind == "percent":
             raise pointed(_percent_advice(token), text, at, match.end())
         elif token == "`":
             raise pointed("A backtick is not closed.", text, at)
-        elif kind == "op":
-            depth += (token in _OPEN) - (token in _CLOSE)
-            if token == "^":
-                piece = "**"
-            elif not formula:
-                pass
-            elif token == "~":
+        elif token == "^":
+            piece = "**"
+        elif kind == "op" and formula:
+            calls = [_is_call(text, i) for i in _open_brackets(text, at)]
+            if token == "~" and not calls:
                 if tilde >= 0:
                     raise pointed("`~` may occur only once, between the response and the terms.", text, at)
                 tilde = length
-            elif token == "|" and _groups(text, at, depth):
+            elif token == "|" and not any(calls):
                 raise pointed(
                     "`|` marks random effects, which this model does not have: use lmerb or glmerb, or I(a | b) for "
                     "a logical 'or'.",
@@ -105,9 +104,36 @@ def read_source(text, columns, reserved, functions, formula=True):
                     at,
                 )
             elif token == "." and tilde >= 0:
+                if any(calls):
+                    raise pointed("`.` stands for terms and cannot be inside a function.", text, at)
                 piece = _remaining(text, at, "".join(pieces)[:tilde], names, columns, reserved, identifier)
         emit(piece, at, match.end() - at)
+    if formula and tilde < 0 and "~" in text:
+        bracket = _open_brackets(text, text.index("~"))[-1]
+        raise pointed("The formula has a syntax error (a bracket is open at `~`).", text, bracket)
     return Source(text, "".join(pieces), (*origin, len(text)), names, tilde)
+
+
+def _prefixes(name):
+    """Sepal.Length.mean, Sepal.Length: the dotted names that `name` may start with, longest first."""
+    parts = name.split(".")
+    return (".".join(parts[:k]) for k in range(len(parts), 1, -1))
+
+
+def _open_brackets(text, at):
+    """Positions of the brackets that are open at `text[at]`."""
+    found = []
+    for match in re.finditer(r"'[^']*'|\"[^\"]*\"|`[^`]*`|[()\[\]{}]", text[:at]):
+        if match.group() in _OPEN:
+            found.append(match.start())
+        elif match.group() in _CLOSE and found:
+            found.pop()
+    return found
+
+
+def _is_call(text, bracket):
+    """Whether a bracket belongs to a call or an index rather than grouping terms."""
+    return text[bracket] != "(" or re.search(r"[\w`.\])]\s*$", text[:bracket]) is not None
 
 
 def _percent_advice(token):
@@ -118,23 +144,18 @@ def _percent_advice(token):
     return f"{token} is not available in formulas: write the operation with a function or inside I()."
 
 
-def _groups(text, at, depth):
-    """Whether `|` stands where lme4 would read a random effect: at the top, or in a bare parenthesis."""
-    if depth == 0:
-        return True
-    opened = 0
-    for i in range(at - 1, -1, -1):
-        opened += (text[i] in _CLOSE) - (text[i] in _OPEN)
-        if opened < 0:
-            before = text[:i].rstrip()
-            return depth == 1 and text[i] == "(" and not re.search(r"[\w`.\])]$", before)
-    return False
-
-
 def _remaining(text, at, response, names, columns, reserved, identifier):
     """What `.` stands for: every column that the response does not use, in the order of the data."""
     used = {names.get(name, name) for name in re.findall(r"[^\W\d]\w*", response)}
     rest = [name for name in columns if name not in used and name not in reserved]
     if not rest:
         raise pointed("`.` stands for the other columns of data, and there are none.", text, at)
-    return "(" + " + ".join(name if name.isidentifier() else identifier(name) for name in rest) + ")"
+    return _balanced([name if name.isidentifier() else identifier(name) for name in rest])
+
+
+def _balanced(names):
+    """A sum as a tree of pairs: patsy's evaluation is recursive, and quadratic in the length of a plain chain."""
+    if len(names) == 1:
+        return f"({names[0]})"
+    half = len(names) // 2
+    return f"({_balanced(names[:half])} + {_balanced(names[half:])})"

@@ -28,6 +28,7 @@ class Table:
         self._keys = keys
         self._repeated = repeated
         self._columns = {}
+        self._loose = isinstance(source, Mapping)  # its columns may have indexes of their own
         self.names = tuple(keys)
         self.n = n
         self.index = index
@@ -50,11 +51,26 @@ class Table:
             if name in self._repeated:
                 raise FormulaError(f"data has several columns named {name}: rename them.")
             raw = self._source[self._keys[name]]
+            if self._loose:
+                self.same_index(raw, f"column {name}")
             value = canonical([raw] if _single(raw) else raw, f"column {name}")
             if _single(raw):
                 value = take_rows(value, np.zeros(self.n, dtype=np.intp))
             value = self._columns[name] = self.in_use(value, f"column {name}")
         return value
+
+    def same_index(self, raw, name):
+        """Refuse a pandas object whose labels are not those of the data: its rows would be matched wrongly."""
+        index = getattr(raw, "index", None)
+        if index is None or callable(index) or not hasattr(raw, "to_numpy"):
+            return
+        if self.index is None:
+            self.index = index
+        elif not self.index.equals(index):
+            raise FormulaError(
+                f"{name} has another index than the data: rows would be matched wrongly. Reindex it, or match by "
+                "position with .to_numpy()."
+            )
 
     def in_use(self, value, name):
         """The rows in use of a value with one entry per row of the data."""
@@ -135,5 +151,8 @@ def _to_pandas(data):
     if hasattr(data, "__arrow_c_stream__"):
         import pandas as pd
 
-        return pd.DataFrame.from_arrow(data)
+        try:
+            return pd.DataFrame.from_arrow(data)
+        except (AttributeError, ImportError):  # pandas before 3, or no pyarrow
+            return None
     return None

@@ -70,16 +70,16 @@ def kept_rows(missing, n, na_action):
 
     Parameters
     ----------
-    missing : dict
-        What -> boolean array or None.
+    missing : list of (str, boolean array or None)
+        What, and its missing rows.
     n : int
     na_action : "drop" or "raise"
     """
-    masks = {name: mask for name, mask in missing.items() if mask is not None}
+    masks = [(name, mask) for name, mask in missing if mask is not None]
     if not masks:
         return None
-    lost = np.logical_or.reduce(list(masks.values()))
-    counts = ", ".join(f"{name} in {int(mask.sum())}" for name, mask in masks.items())
+    lost = np.logical_or.reduce([mask for _, mask in masks])
+    counts = ", ".join(f"{name} in {int(mask.sum())}" for name, mask in masks)
     if na_action == "raise":
         raise FormulaError(
             f"{int(lost.sum())} of {n} rows have missing values ({counts}). Fill them in, or use na_action='drop'."
@@ -162,6 +162,8 @@ def as_fitted(value, variable, n):
         if value.dtype.kind == "f" and levels and levels[-1] != levels[-1]:
             codes = np.where(codes == len(levels) - 1, -1, codes)
             levels.pop()
+        if variable.kind == "boolean":
+            levels = [bool(level) if level in (0.0, 1.0) else level for level in levels]  # 0 and 1 will do
         value = Factor(codes, tuple(levels))
     place = {label: i for i, label in enumerate(variable.levels)}
     position = np.array([*(place.get(label, -2) for label in value.labels), -1])

@@ -101,19 +101,41 @@ def waic(fit):
 
 
 def bayes_r2(fit):
-    """Draws of Bayesian R-squared: variance of the fit over itself plus the residual variance (Gelman et al. 2019)."""
-    d = fit.design
-    coefficients = fit.draws.coefficients
-    n = d.X.shape[0]
-    total = square = 0.0
-    # centred at the fit's mean, so that the sum of squares does not cancel
-    centre = fit.likelihood.mean(fit.linear_predictor.mean())
-    for rows in observation_blocks(n, coefficients.shape[0]):
-        mu = fit.likelihood.mean(linear_predictor(coefficients, d.X, d.offset, rows))
-        total = total + (mu - centre).sum(axis=1)
-        square = square + ((mu - centre) ** 2).sum(axis=1)
-    explained = (square - total**2 / n) / max(n - 1, 1)
+    """Draws of Bayesian R-squared: variance of the fit over itself plus the residual variance (Gelman et al. 2019).
+
+    The variance of the fit is that of the rows, weighted, over n_w - 1 (what the weights count as, less one): rows with
+    a frequency weight are as good as written out, and precision weights set the units of the dispersion as in ``lm``.
+    """
+    w = fit.design.weights
+    count = fit.nobs if w is None or fit.likelihood.weights_type == "precision" else w.sum()
+    if not count > 1:
+        return np.full(fit.n_draws, np.nan)
+    explained = _explained(fit) / (count - 1)
     return explained / (explained + fit.draws.dispersion)
+
+
+def _explained(fit):
+    """(n_draws,) weighted sums of squares of the fit about its weighted mean."""
+    d = fit.design
+    n = d.X.shape[0]
+    root = np.ones(n) if d.weights is None else np.sqrt(d.weights)
+    coefficients = fit.draws.coefficients
+    if fit.likelihood.link == "identity":  # a triangle does for all draws; its first column takes out the mean
+        offset = np.zeros(n) if d.offset is None else d.offset
+        held = np.empty((0, d.X.shape[1] + 2))
+        for rows in observation_blocks(n, 4 * held.shape[1]):
+            block = np.column_stack([np.ones(root[rows].size), d.X[rows], offset[rows]]) * root[rows, None]
+            held = np.linalg.qr(np.vstack([held, block]), mode="r")
+        return ((coefficients @ held[1:, 1:-1].T + held[1:, -1]) ** 2).sum(axis=1)
+    mean = square = 0.0
+    share = root**2 / (root @ root)
+    blocks = list(observation_blocks(n, coefficients.shape[0]))
+    for rows in blocks:
+        mean = mean + fit.likelihood.mean(linear_predictor(coefficients, d.X, d.offset, rows)) @ share[rows]
+    for rows in blocks:
+        mu = fit.likelihood.mean(linear_predictor(coefficients, d.X, d.offset, rows))
+        square = square + (mu - mean[:, None]) ** 2 @ root[rows] ** 2
+    return square
 
 
 def compare(*fits, names=None):
@@ -129,7 +151,8 @@ def compare(*fits, names=None):
     -------
     pandas.DataFrame
         One row per model, best LOO first: ``elpd_loo``, ``elpd_diff`` and ``se_diff`` against the best,
-        ``log_evidence``, ``probability`` (equal prior probabilities), ``dic``, ``p_d``.
+        ``log_evidence``, ``probability`` (equal prior probabilities; see `Fit.bayes_factor` for priors that were built
+        from the data), ``dic``, ``p_d``.
     """
     import pandas as pd
 
@@ -151,7 +174,8 @@ def compare(*fits, names=None):
     evidence = np.array(evidence)
     probability = np.exp(evidence - logsumexp(evidence)) if np.isfinite(evidence).all() else np.nan
     dics = [_dic_or_nan(fit) for fit in fits]
-    differences = [loo.pointwise - loos[best].pointwise for loo in loos]
+    used = fits[0].used_rows
+    differences = [(loo.pointwise - loos[best].pointwise)[used] for loo in loos]
     table = pd.DataFrame(
         {
             "elpd_loo": [loo.elpd for loo in loos],

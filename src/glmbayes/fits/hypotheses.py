@@ -1,5 +1,6 @@
 """Statements about coefficients: intervals, probabilities, Bayes factors, prior-data conflict."""
 
+import difflib
 import math
 import re
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from scipy.special import chdtrc, ndtr
 
 from glmbayes.checks import scalar
 from glmbayes.errors import InputError
-from glmbayes.fits.reference import maximum_likelihood, null_mode
+from glmbayes.fits.reference import maximum_likelihood, null_mode, typical_dispersion
 
 
 class Hypothesis(NamedTuple):
@@ -63,7 +64,7 @@ def confint(fit, parm, level, hdi):
         limits = hdi_of(fit.draws.coefficients, level)
         labels = ["hdi lower", "hdi upper"]
     else:
-        mixture = fit.posterior.conditional(np.eye(len(fit.names)))
+        mixture = fit.conditional(np.eye(len(fit.names)))
         limits = np.column_stack([mixture.quantile(q) for q in tails])
         labels = [f"{100 * q:g} %" for q in tails]
     return pd.DataFrame(limits, index=list(fit.names), columns=labels).loc[chosen]
@@ -85,19 +86,25 @@ def parse_combination(names, text):
     """A linear expression in the coefficient names as (row (p,), constant): row @ beta + constant."""
     from patsy import DesignInfo, PatsyError
 
-    # coefficient names are not identifiers ("(Intercept)", "x:groupTrt"): stand-ins go to patsy's parser
+    # coefficient names are not identifiers ("(Intercept)", "x:groupTrt", "poly(x, 2)1"): stand-ins go to patsy's parser
     stand_ins = {name: f"coefficient{i}" for i, name in enumerate(names)}
-    if "(Intercept)" in stand_ins:
-        stand_ins.setdefault("Intercept", stand_ins["(Intercept)"])
-    longest_first = sorted(stand_ins, key=len, reverse=True)
-    pattern = "|".join(rf"(?<![\w.:]){re.escape(name)}(?![\w.:(])" for name in longest_first)
-    replaced = re.sub(pattern, lambda match: stand_ins[match.group()], text)
+    spelt = dict(stand_ins)
+    if "(Intercept)" in names:
+        spelt.setdefault("Intercept", stand_ins["(Intercept)"])
+    longest_first = sorted(spelt, key=len, reverse=True)
+    patterns = [r"\s*".join(re.escape(part) for part in name.split()) for name in longest_first]  # any spacing
+    found = re.compile("|".join(rf"((?<![\w.:]){pattern}(?![\w.:(]))" for pattern in patterns))
+    replaced = found.sub(lambda match: spelt[longest_first[match.lastindex - 1]], text)
     try:
         constraint = DesignInfo([stand_ins[name] for name in names]).linear_constraint(f"{replaced} = 0")
-    except PatsyError as error:
+    except PatsyError:
+        unknown = set(re.findall(r"[^\W\d][\w.]*", found.sub(" ", text)))
+        close = difflib.get_close_matches(next(iter(unknown), ""), names, n=1)
         raise InputError(
-            f"cannot read {text!r} as a linear combination of coefficients ({error.message}); "
-            f"the model has {list(names)}."
+            f"cannot read {text!r} as a linear combination of coefficients."
+            + (f" {', '.join(sorted(unknown))} is not one of them." if unknown else "")
+            + (f" Did you mean {close[0]}?" if close else "")
+            + f" The model has {list(names)}."
         ) from None
     if constraint.coefs.shape[0] != 1:
         raise InputError(f"{text!r} holds {constraint.coefs.shape[0]} statements: give one at a time.")
@@ -112,10 +119,11 @@ def hypothesis(fit, statement):
     left, relation, right = (p.strip() for p in parts)
     row, constant = parse_combination(fit.names, f"({left}) - ({right})")
     combination, zero = row[None, :], np.array([-constant])
-    posterior = fit.posterior.conditional(combination)
+    posterior = fit.conditional(combination)
     prior = fit.prior.conditional(combination)
-    mean = float((posterior.weight @ posterior.mean)[0])
-    sd = math.sqrt(float((posterior.weight @ (posterior.var + (posterior.mean - mean) ** 2))[0]))
+    mean, sd = (float(value[0]) for value in posterior.location())
+    if fit.prior.coefficient is None:
+        raise InputError(f"the coefficients in {statement!r} are known under {type(fit.prior).__name__}.")
     lower, upper = (float(posterior.quantile(q)[0]) + constant for q in (0.025, 0.975))
     if relation in ("=", "=="):
         if prior is None:
@@ -124,13 +132,18 @@ def hypothesis(fit, statement):
             factor = float(posterior.pdf(zero)[0] / prior.pdf(zero)[0])
             probability = factor / (1.0 + factor)
         return Hypothesis(statement, probability, 0.5, factor, mean + constant, sd, lower, upper)
-    p_post = float(posterior.cdf(zero)[0])
-    p_prior = math.nan if prior is None else float(prior.cdf(zero)[0])
+    below, above = _sides(posterior, fit.conditional(-combination), zero)
+    before = (math.nan, math.nan) if prior is None else _sides(prior, fit.prior.conditional(-combination), zero)
     if relation[0] == ">":
-        p_post, p_prior = 1.0 - p_post, 1.0 - p_prior
+        below, above, before = above, below, before[::-1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        factor = float(np.divide(np.divide(p_post, 1.0 - p_post), np.divide(p_prior, 1.0 - p_prior)))
-    return Hypothesis(statement, p_post, p_prior, factor, mean + constant, sd, lower, upper)
+        factor = float(np.divide(below, above) / np.divide(*before))
+    return Hypothesis(statement, below, before[0], factor, mean + constant, sd, lower, upper)
+
+
+def _sides(mixture, mirrored, value):
+    """P(below) and P(above) a value; above from the mirror image, since 1 - P(below) loses a small one."""
+    return float(mixture.cdf(value)[0]), float(mirrored.cdf(-value)[0])
 
 
 def prior_check(fit):
@@ -147,7 +160,7 @@ def prior_check(fit):
     import pandas as pd
 
     estimate, cov, _ = maximum_likelihood(fit)
-    phi = fit.moments.dispersion_mean
+    phi = typical_dispersion(fit)
     mu, Sigma = fit.prior.location_scale(phi)
     V = cov * phi
     se = np.sqrt(np.diag(V))
@@ -160,10 +173,16 @@ def prior_check(fit):
     )
     proper = np.isfinite(prior_sd) & np.isfinite(estimate)
     d = (estimate - mu)[proper]
-    square = float(d @ np.linalg.solve((Sigma + V)[np.ix_(proper, proper)], d)) if d.size else math.nan
+    square = float(d @ solve_scaled((Sigma + V)[np.ix_(proper, proper)], d)) if d.size else math.nan
     joint = {"z": math.sqrt(square) if d.size else math.nan, "p": float(chdtrc(d.size, square)) if d.size else math.nan}
     table.loc["joint"] = pd.Series(joint)
     return table
+
+
+def solve_scaled(cov, vector):
+    """cov^-1 vector, after scaling to correlations: coefficients may differ in units by many orders."""
+    sd = np.sqrt(np.diag(cov))
+    return np.linalg.solve(cov / np.outer(sd, sd), vector / sd) / sd
 
 
 class DirectionalTail(NamedTuple):
@@ -194,10 +213,12 @@ def directional_tail(fit, reference):
         point = np.asarray(reference, dtype=float)
         if point.shape != moments.mean.shape:
             raise InputError(f"reference_point must have {moments.mean.size} entries; got shape {point.shape}.")
-    shift = moments.mean - point
-    direction = np.linalg.solve(moments.cov, shift)
+    shift, cov = moments.mean - point, moments.cov
+    if not np.isfinite(cov).all():
+        cov = fit.prior.given_dispersion(fit.rows, typical_dispersion(fit))[1]
+    direction = solve_scaled(cov, shift)
     distance = math.sqrt(max(float(shift @ direction), 0.0))
     if distance == 0.0:
         return DirectionalTail(0.0, 0.5, point)
-    tail = fit.posterior.conditional(direction[None, :]).cdf(np.array([direction @ point]))
+    tail = fit.conditional(direction[None, :]).cdf(np.array([direction @ point]))
     return DirectionalTail(distance, float(tail[0]), point)

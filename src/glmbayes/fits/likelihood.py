@@ -35,14 +35,12 @@ class GaussianLikelihood:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(weights > 0, value - 0.5 * (weights - 1.0) * z2 + 0.5 * np.log(weights), 0.0)
 
-    def sample(self, rng, eta, dispersion, weights=None):
-        """One response for each entry of `eta`."""
-        variance = dispersion if weights is None or self.weights_type == "frequency" else dispersion / weights
-        return eta + np.sqrt(variance) * rng.standard_normal(np.shape(eta))
+    def unit_variance(self, weights):
+        """Variance of a response over the dispersion, given the row's weight; NaN where a precision weight is 0."""
+        if weights is None or self.weights_type == "frequency":
+            return 1.0
+        return np.divide(1.0, weights, out=np.full(weights.shape, np.nan), where=weights > 0)
 
-    def count(self, design_y, weights):
-        """What the observations count as (n_w) and how many have positive weight."""
-        if weights is None:
-            return float(design_y.shape[0]), design_y.shape[0]
-        positive = int((weights > 0).sum())
-        return (float(weights.sum()) if self.weights_type == "frequency" else float(positive)), positive
+    def sample(self, rng, eta, dispersion, weights=None):
+        """One response for each entry of `eta`; NaN where a precision weight is 0."""
+        return eta + np.sqrt(dispersion * self.unit_variance(weights)) * rng.standard_normal(np.shape(eta))

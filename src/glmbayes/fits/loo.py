@@ -3,14 +3,23 @@
 import numpy as np
 from scipy.special import logsumexp
 
-from glmbayes.errors import MissingDependencyError
+from glmbayes.errors import ImproperPosteriorError, InputError, MissingDependencyError
 from glmbayes.fits.blocks import observation_blocks
 from glmbayes.fits.criteria import LOO, pointwise_log_mean, score
+from glmbayes.kernels.quadrature import rises
 from glmbayes.posteriors.moments import LOG_2PI
+from glmbayes.rows import Rows, reduce
+
+_TAIL = 30.0  # parts of an integrand below its maximum by less than this, in logs, count
+_RESOLVED = 40.0  # the nodes are close together where the posterior's density is within this of its maximum
+_NEGLIGIBLE = 46.0  # where an integrand of its own ends
+_ALONE = 1e-6  # one minus leverage below which rounding hides what is left without the row
+_FAR = 12.0  # by which log precision rises without a row when rounding hides what the others know of it
+_POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(20)  # of a panel
 
 
 def exact_loo(fit):
-    """log p(y_i | y without i), without refitting and without Monte Carlo error.
+    """log p(y_i | y without i), without Monte Carlo error.
 
     Given the precision u everything is normal: with h_i = u w_i Var(eta_i | u) and e_i the residual,
 
@@ -18,7 +27,8 @@ def exact_loo(fit):
 
     c_i = w_i and b_i = 0 for frequency weights, c_i = 1 and b_i = log(w_i) / 2 for precision weights.  Over u,
     p(u | rest) is proportional to p(u | y) / p(y_i | rest, u), so p(y_i | rest) is one over the posterior expectation
-    of 1 / p(y_i | rest, u).
+    of 1 / p(y_i | rest, u).  No refits, but for rows of leverage 1 (at most p of them) or more than 400 standard
+    deviations out, where the right-hand side cancels.
     """
     return _assemble(fit, _row_scores(fit, -1.0), "exact", None)
 
@@ -28,28 +38,163 @@ def log_predictive(fit):
     return _row_scores(fit, 1.0)
 
 
+class _Rows:
+    """Some rows of the fit: design, response less offset, weights, and what those count as."""
+
+    def __init__(self, fit, rows):
+        d = fit.design
+        self.x = np.ascontiguousarray(d.X[rows])
+        self.y = d.y[rows] if d.offset is None else d.y[rows] - d.offset[rows]
+        self.w = np.ones(self.y.size) if d.weights is None else d.weights[rows]
+        self.count = self.w if fit.likelihood.weights_type == "frequency" else (self.w > 0).astype(float)
+        self.position = np.arange(d.X.shape[0])[rows]
+
+    def one(self, i):
+        """Row `i` of these."""
+        new = object.__new__(_Rows)
+        for name, value in self.__dict__.items():
+            setattr(new, name, value[i : i + 1])
+        return new
+
+
+def _log_predictive(rows, mean, var, t, side):
+    """log p(y_i | u) given the posterior with the rows (side = -1) or without (side = 1), and 1 - or + u w_i var_i.
+
+    mean, var : (K, rows) arrays of the linear predictor without offset, given log precisions t (K,).
+    """
+    u = np.exp(t)[:, None] * rows.w
+    spread = 1.0 + side * u * var
+    safe = np.maximum(spread, 1e-300)
+    value = 0.5 * rows.count * (t[:, None] - LOG_2PI) - 0.5 * side * np.log(safe)
+    return value - 0.5 * u * (rows.y - mean) ** 2 / safe, spread
+
+
 def _row_scores(fit, side):
     """Log predictive density of each row, with it (side = 1) or without it (side = -1) in the posterior."""
     d = fit.design
-    y = d.y if d.offset is None else d.y - d.offset
-    n = y.shape[0]
-    w = np.ones(n) if d.weights is None else d.weights
-    frequency = fit.likelihood.weights_type == "frequency"
-    count = w if frequency else (w > 0).astype(float)
-    out = np.empty(n)
-    n_nodes = fit.posterior.conditional(d.X[:1]).weight.shape[0]
-    for rows in observation_blocks(n, 4 * n_nodes):
-        mixture = fit.posterior.conditional(d.X[rows])
-        t = mixture.t[:, None]
-        u = np.exp(t)
-        spread = np.maximum(1.0 + side * u * w[rows] * mixture.var, 1e-300)
-        value = 0.5 * count[rows] * (t - LOG_2PI) - 0.5 * side * np.log(spread)
-        value -= 0.5 * u * w[rows] * (y[rows] - mixture.mean) ** 2 / spread
-        with np.errstate(divide="ignore"):
-            out[rows] = side * logsumexp(np.log(mixture.weight)[:, None] + side * value, axis=0)
-    if not frequency:
-        out += 0.5 * np.log(np.where(w > 0, w, 1.0))
+    out = np.empty(d.X.shape[0])
+    n_nodes = fit.conditional(d.X[:1]).weight.size
+    for piece in observation_blocks(out.size, 4 * n_nodes):
+        rows = _Rows(fit, piece)
+        out[piece], lost = _scores(fit.posterior, rows, side)
+        for i in np.flatnonzero(lost):
+            out[piece.start + i] = _refitted(fit, rows.one(i))
+    if fit.likelihood.weights_type == "precision" and d.weights is not None:
+        out += 0.5 * np.log(np.where(d.weights > 0, d.weights, 1.0))
     return out
+
+
+def _scores(posterior, rows, side):
+    """Log predictive densities of rows, and which of them lose too many digits this way."""
+    mixture = posterior.conditional(rows.x)
+    value, spread = _log_predictive(rows, mixture.mean, mixture.var, mixture.t, side)
+    with np.errstate(divide="ignore"):
+        out = side * logsumexp(np.log(mixture.weight)[:, None] + side * value, axis=0)
+    lost = (spread.min(axis=0) < _ALONE) & (rows.w > 0)
+    if mixture.t.size > 1:  # the dispersion is not known
+        beyond = _has_mass_beyond(posterior, mixture.t, side * value) & (rows.w > 0)
+        for i in np.flatnonzero(beyond & ~lost):
+            out[i], move = _own_quadrature(posterior, rows.one(i), side)
+            lost[i] = move > _FAR
+    return out, lost
+
+
+def _has_mass_beyond(posterior, t, value):
+    """For which integrands, density times exp(value), some mass lies where the nodes `t` do not resolve it.
+
+    The nodes are close together where the posterior's own density is not negligible.
+    """
+    height = _heights(posterior, t)
+    integrand = height[:, None] + value
+    high = integrand.max(axis=0) - _TAIL
+    first, last = np.flatnonzero(height > -_RESOLVED)[[0, -1]]
+    density, room = posterior.log_precision.density, 0.01 * (t[-1] - t[0])
+    beyond = np.zeros(value.shape[1], bool)
+    if first > 0 or t[0] - room > density.lower:
+        beyond |= (integrand[: first + 1] > high).any(axis=0)
+    if last < t.size - 1 or t[-1] + room < density.upper:
+        beyond |= (integrand[last:] > high).any(axis=0)
+    return beyond
+
+
+def _heights(posterior, t):
+    """Log density of log precisions relative to its maximum."""
+    law = posterior.log_precision
+    out = np.empty(t.size)
+    rises(law.density, law.mode, t, out)
+    return out
+
+
+def _own_quadrature(posterior, row, side):
+    """The score of one row whose integrand has mass beyond the posterior's own nodes, and how far that mass lies off.
+
+    Such a row is an outlier in much data, or one that limits on the dispersion hold.
+    """
+
+    def integrand(t):
+        log_p, _ = _log_predictive(row, *posterior.given_log_precision(row.x, t), t, side)
+        return _heights(posterior, t) + side * log_p[:, 0]
+
+    law = posterior.log_precision
+    t, weight = law.nodes
+    centre = weight @ t
+    edges = _panels(integrand, centre, np.sqrt(weight @ (t - centre) ** 2), law.density.lower, law.density.upper)
+    if edges is None:
+        raise InputError(
+            f"leave-one-out is undefined: without the row at position {row.position[0]} the posterior of the "
+            "dispersion is improper."
+        )
+    half = 0.5 * np.diff(edges)[:, None]
+    nodes = (0.5 * (edges[1:] + edges[:-1])[:, None] + half * _POINTS).ravel()
+    log_terms = np.log(half * _WEIGHTS).ravel() + integrand(nodes)
+    mass = law.log_normaliser - law.log_value(law.mode)
+    return side * (logsumexp(log_terms) - mass), nodes[log_terms.argmax()] - centre
+
+
+def _panels(g, centre, width, lower, upper):
+    """Edges of panels on which exp(g) is smooth, wherever it counts; None when it does not fall off."""
+    edges = np.array([centre])
+    values = g(edges)
+    for limit, sign in ((lower, -1.0), (upper, 1.0)):
+        step = width
+        while True:
+            edge = edges[0] + sign * step if sign < 0 else edges[-1] + step
+            edge = max(edge, limit) if sign < 0 else min(edge, limit)
+            if not abs(edge) < 600.0:
+                return None
+            where = 0 if sign < 0 else edges.size
+            edges, values = np.insert(edges, where, edge), np.insert(values, where, g(np.array([edge])))
+            if edge == limit or values[where if sign < 0 else -1] < values.max() - _NEGLIGIBLE:
+                break
+            step *= 1.5
+    while edges.size < 5000:
+        middle = 0.5 * (edges[1:] + edges[:-1])
+        between = g(middle)
+        ends = np.maximum(values[1:], values[:-1])
+        counts = np.maximum(ends, between) > max(values.max(), between.max()) - _NEGLIGIBLE
+        bent = np.abs(between - 0.5 * (values[1:] + values[:-1])) > 0.5
+        split = counts & (bent | (np.abs(np.diff(values)) > 8.0))
+        if not split.any():
+            return edges
+        order = np.argsort(np.concatenate([edges, middle[split]]))
+        edges = np.concatenate([edges, middle[split]])[order]
+        values = np.concatenate([values, between[split]])[order]
+    return edges
+
+
+def _refitted(fit, row):
+    """The score of one row from the posterior without it."""
+    d, at = fit.design, row.position[0]
+    keep = np.delete(np.arange(d.X.shape[0]), at)
+    if keep.size == 0 or (d.weights is not None and not d.weights[keep].any()):
+        rest = Rows(np.zeros_like(fit.rows.triangle), 0.0, 0.0, 0.0)
+    else:
+        offset, weights = (np.empty(0) if part is None else part[keep] for part in (d.offset, d.weights))
+        rest = reduce(d.y[keep], d.X[keep], offset, weights, fit.likelihood.weights_type)
+    try:
+        return _scores(fit.prior.build(rest, fit.prior.coefficient_for(fit.names, len(fit.names))), row, 1.0)[0][0]
+    except ImproperPosteriorError as error:
+        raise InputError(f"leave-one-out is undefined: without the row at position {at}, {error}") from None
 
 
 def psislw():

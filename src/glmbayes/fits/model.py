@@ -1,12 +1,15 @@
 """The fitted model: a frozen record of design, prior, posterior and draws; methods delegate to their own modules."""
 
+import sys
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from glmbayes.checks import count, option
-from glmbayes.fits import criteria, hypotheses, influence, loo, margins, predict, reference
+from glmbayes.design.aliasing import aliased_columns
+from glmbayes.fits import criteria, hypotheses, influence, loo, margins, plots, predict, reference
 from glmbayes.fits.blocks import linear_predictor
 from glmbayes.random import generator
 from glmbayes.rlmb import Draws
@@ -46,12 +49,23 @@ class Fit:
     arguments: dict
 
     def __getstate__(self):
-        state = {key: value for key, value in self.__dict__.items() if key in self.__dataclass_fields__}
-        state["arguments"] = {key: value for key, value in self.arguments.items() if key not in ("data", "env")}
+        state = self._fields()
+        state["arguments"] = reference.without_data(self.arguments)
         return state
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+
+    def __copy__(self):
+        return replace(self)
+
+    def __deepcopy__(self, memo):
+        new = object.__new__(type(self))
+        new.__dict__.update({key: deepcopy(value, memo) for key, value in self._fields().items()})
+        return new
+
+    def _fields(self):
+        return {key: value for key, value in self.__dict__.items() if key in self.__dataclass_fields__}
 
     # -- what the model is -------------------------------------------------------------------------------------
 
@@ -82,9 +96,19 @@ class Fit:
         return np.ones(self.design.X.shape[0], bool) if w is None else w > 0
 
     @cached_property
+    def aliased(self):
+        """Names of coefficients whose columns are combinations of earlier ones."""
+        p = len(self.names)
+        return tuple(self.names[j] for j in aliased_columns(self.rows.triangle[:p, :p]))
+
+    @cached_property
     def moments(self):
         """Deterministic posterior moments (see `glmbayes.posteriors.moments.Moments`)."""
         return self.posterior.moments()
+
+    def conditional(self, combinations):
+        """Posterior of linear combinations (k, p) of the coefficients; see `glmbayes.posteriors.mixture`."""
+        return self.posterior.conditional(combinations)
 
     # -- coefficients ------------------------------------------------------------------------------------------
 
@@ -157,14 +181,15 @@ class Fit:
 
     # -- fitted values -----------------------------------------------------------------------------------------
 
-    def _eta_at(self, beta):
+    def predictor_at(self, beta):
+        """(n,) linear predictor at given coefficients, offset included."""
         eta = self.design.X @ beta
         return eta if self.design.offset is None else eta + self.design.offset
 
     @property
     def linear_predictor(self):
         """(n,) linear predictor at the posterior mean of the coefficients, offset included."""
-        return self._eta_at(self.moments.mean)
+        return self.predictor_at(self.moments.mean)
 
     def fitted(self):
         """(n,) expected responses at the posterior mean of the coefficients."""
@@ -173,8 +198,8 @@ class Fit:
     def residuals(self, kind="response"):
         """(n,) residuals at the posterior mean.
 
-        `kind`: "response" (y - fitted), "pearson" (divided by the residual standard deviation at the posterior mean
-        dispersion and the square root of precision weights) or "deviance".
+        `kind`: "response" (y - fitted); "pearson" (over its standard deviation at the posterior mean dispersion, which
+        precision weights divide); "deviance" (times the square root of the weight: the squares add up to the deviance).
         """
         return predict.residuals(self, kind)
 
@@ -197,8 +222,8 @@ class Fit:
             With the columns that the formula uses; missing values give NaN predictions.
         kind : {"mean", "link", "draws", "response", "interval"}
             "mean": expected response, posterior mean.  "link": posterior mean of the linear predictor.  "draws":
-            draws of the expected response (n_draws, m).  "response": draws of new observations (n_draws, m).  "interval": table
-            with mean, sd and intervals of the expected response and of new observations.
+            draws of the expected response (n_draws, m).  "response": draws of new observations (n_draws, m).
+            "interval": table with mean, sd and intervals of the expected response and of new observations.
         level : float
             Of the intervals.
         weights : (m,) array_like, optional
@@ -214,7 +239,7 @@ class Fit:
         return predict.predict(self, newdata, kind, level, weights, offset, rng)
 
     def simulate(self, nsim=1, rng=None):
-        """(nsim, n) new responses for the rows of the fit, each from a fresh posterior draw (R's ``simulate``)."""
+        """(nsim, n) new responses for the rows of the fit, each from a draw picked at random (R's ``simulate``)."""
         return predict.simulate(self, nsim, rng)
 
     def posterior_predictive(self, rng=None):
@@ -232,7 +257,7 @@ class Fit:
     def log_lik_at(self, beta, dispersion):
         """(n,) log-likelihood of each observation at given parameters."""
         d = self.design
-        return self.likelihood.log_lik(d.y, self._eta_at(beta), dispersion, d.weights)
+        return self.likelihood.log_lik(d.y, self.predictor_at(beta), dispersion, d.weights)
 
     def log_lik_rows(self, rows):
         """(n_draws, rows) log-likelihood of the observations in the slice `rows` at the draws."""
@@ -313,7 +338,11 @@ class Fit:
         return reference.sequential(self)
 
     def update(self, formula=None, pfamily=None, *, n=None, rng=None, **changes):
-        """Fit again with a changed formula (R's ``. ~ . + x``), prior or other argument of the fitting call."""
+        """Fit again with a changed formula (R's ``. ~ . + x``), prior or other argument of the fitting call.
+
+        Names that the data do not have are looked up in the scope of the caller of `update`.
+        """
+        changes.setdefault("env", sys._getframe(1))
         return reference.update(self, formula, pfamily, n, rng, changes)
 
     # -- printing, plots, export -------------------------------------------------------------------------------
@@ -337,32 +366,22 @@ class Fit:
 
         return to_arviz(self)
 
-    def plot(self, **options):
+    def plot(self, parm=None, **options):
         """Posterior against prior for each coefficient; returns the Axes."""
-        from glmbayes.fits import plots
+        return plots.plot(self, parm, **options)
 
-        return plots.plot(self, **options)
-
-    def plot_coef(self, **options):
+    def plot_coef(self, parm=None, **options):
         """Forest plot of the coefficients with 50 % and 95 % intervals; returns the Axes."""
-        from glmbayes.fits import plots
-
-        return plots.plot_coef(self, **options)
+        return plots.plot_coef(self, parm, **options)
 
     def plot_ppc(self, **options):
         """The observed response among replicated ones; returns the Axes."""
-        from glmbayes.fits import plots
-
         return plots.plot_ppc(self, **options)
 
-    def plot_residuals(self, **options):
+    def plot_residuals(self, kind="pearson", **options):
         """Residuals against fitted values; returns the Axes."""
-        from glmbayes.fits import plots
-
-        return plots.plot_residuals(self, **options)
+        return plots.plot_residuals(self, kind, **options)
 
     def plot_fit(self, column, **options):
         """The fit along one column with credible and predictive bands; returns the Axes."""
-        from glmbayes.fits import plots
-
         return plots.plot_fit(self, column, **options)

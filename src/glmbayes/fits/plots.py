@@ -3,14 +3,17 @@
 import numpy as np
 
 from glmbayes.checks import option
+from glmbayes.design.table import as_table
 from glmbayes.errors import InputError, MissingDependencyError
 from glmbayes.fits.hypotheses import pick_names
+from glmbayes.fits.margins import mean_offset, typical_values
 from glmbayes.random import generator
 
 POSTERIOR = "#2b6cb0"
 PRIOR = "#b7791f"
 DATA = "#2d3748"
 _GRID = 400
+_MANY = 5000  # points shown
 
 
 def pyplot():
@@ -28,6 +31,8 @@ def _axes(ax, **size):
 def plot(fit, parm=None, ax=None):
     """Posterior density of each coefficient against its prior; returns an array of Axes."""
     plt = pyplot()
+    if fit.prior.coefficient is None:
+        raise InputError(f"{type(fit.prior).__name__} keeps the coefficients fixed: there is nothing to plot.")
     chosen = pick_names(fit.names, parm)
     columns = min(3, len(chosen))
     if ax is None:
@@ -41,7 +46,7 @@ def plot(fit, parm=None, ax=None):
         raise InputError(f"ax must hold one Axes per coefficient ({len(chosen)}); got {ax.size}.")
     for name, panel in zip(chosen, ax):
         row = np.eye(len(fit.names))[[fit.names.index(name)]]
-        posterior = fit.posterior.conditional(row)
+        posterior = fit.conditional(row)
         prior = fit.prior.conditional(row)
         low, high = (float(posterior.quantile(q)[0]) for q in (0.0005, 0.9995))
         x = np.linspace(low, high, _GRID)
@@ -56,13 +61,24 @@ def plot(fit, parm=None, ax=None):
     return ax
 
 
-def plot_coef(fit, parm=None, intercept=False, ax=None):
-    """Forest plot: posterior medians with 50 % (thick) and 95 % (thin) intervals."""
+def plot_coef(fit, parm=None, intercept=False, standardise=False, ax=None):
+    """Forest plot: posterior medians with 50 % (thick) and 95 % (thin) intervals.
+
+    Parameters
+    ----------
+    parm : list of str, optional
+        Which coefficients; all but the intercept by default.
+    intercept : bool
+        Also show the intercept.
+    standardise : bool
+        Multiply each coefficient by the standard deviation of its column, so that they can be compared.
+    """
     chosen = pick_names(fit.names, parm)
     if parm is None and not intercept and len(chosen) > 1:
         chosen = [name for name in chosen if name != "(Intercept)"]
     ax = _axes(ax, figsize=(6.0, 0.8 + 0.36 * len(chosen)), layout="constrained")
-    mixture = fit.posterior.conditional(np.eye(len(fit.names))[[fit.names.index(name) for name in chosen]])
+    scale = fit.design.X[fit.used_rows].std(axis=0) if standardise else np.ones(len(fit.names))
+    mixture = fit.conditional(np.diag(scale)[[fit.names.index(name) for name in chosen]])
     outer_low, low, middle, high, outer_high = (mixture.quantile(q) for q in (0.025, 0.25, 0.5, 0.75, 0.975))
     y = np.arange(len(chosen))[::-1]
     ax.hlines(y, outer_low, outer_high, color=POSTERIOR, lw=1.2)
@@ -72,7 +88,7 @@ def plot_coef(fit, parm=None, intercept=False, ax=None):
     ax.set(
         yticks=y,
         yticklabels=chosen,
-        xlabel="coefficient: median, 50 % and 95 % intervals",
+        xlabel=f"coefficient{' x sd of its column' if standardise else ''}: median, 50 % and 95 % intervals",
         ylim=(-0.6, len(chosen) - 0.4),
     )
     ax.spines[["top", "right", "left"]].set_visible(False)
@@ -117,7 +133,7 @@ def plot_residuals(fit, kind="pearson", ax=None):
     ax = _axes(ax, figsize=(6.0, 3.6), layout="constrained")
     fitted, residual = fit.fitted()[fit.used_rows], fit.residuals(kind)[fit.used_rows]
     ax.axhline(0.0, color="0.6", lw=0.8, ls=":")
-    ax.plot(fitted, residual, "o", color=DATA, ms=4, alpha=0.6, mec="none")
+    _points(ax, fitted, residual)
     order = np.argsort(fitted)
     groups = [g for g in np.array_split(order, max(1, min(12, fitted.size // 12))) if g.size]
     if len(groups) > 2:
@@ -127,6 +143,27 @@ def plot_residuals(fit, kind="pearson", ax=None):
     ax.set(xlabel="fitted value", ylabel=f"{kind} residual")
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def _points(ax, x, y, label=None):
+    """Observations, paler and on a subsample when there are many."""
+    step = -(-x.size // _MANY)
+    ax.plot(x[::step], y[::step], "o", color=DATA, ms=4, alpha=min(0.6, 0.05 + 60.0 / x.size), mec="none", label=label)
+
+
+def _observed(fit, column):
+    """The values of a numeric column in the rows of the fit, or None when the data are gone or have changed."""
+    if column in fit.names:
+        return fit.design.X[:, fit.names.index(column)]
+    data = fit.arguments.get("data")
+    if data is None:
+        return None
+    table = as_table(data)
+    table.settle([column])
+    if column not in table or table.n != fit.design.n_total:
+        return None
+    values = table.column(column)
+    return values if fit.design.rows is None else values[fit.design.rows]
 
 
 def plot_fit(fit, column, at=None, level=0.95, data=True, ax=None):
@@ -141,21 +178,18 @@ def plot_fit(fit, column, at=None, level=0.95, data=True, ax=None):
     level : float
         Of both bands.
     data : bool
-        Also show the observations when the model has a single column of data.
+        Also show the observations; in a model with other columns, their partial residuals: the curve at each
+        observation plus its residual.
     """
     columns = fit.design.columns
-    if column not in columns or columns[column].kind != "numeric":
-        numeric = [name for name, c in columns.items() if c.kind == "numeric"]
+    if column not in columns or columns[column].kind != "numeric" or len(typical_values(fit, column)) > 1:
+        numeric = [n for n, c in columns.items() if c.kind == "numeric" and len(typical_values(fit, n)) == 1]
         raise InputError(f"plot_fit needs a numeric column of the model; got {column!r}, it has {numeric}.")
-    chosen = columns[column]
-    x = np.linspace(chosen.low, chosen.high, 200)
-    newdata = {column: x}
-    for name, other in columns.items():
-        if name != column:
-            default = {"numeric": other.mean, "boolean": False}.get(other.kind) if other.kind != "categorical" else None
-            newdata[name] = np.repeat(other.levels[0] if default is None else default, x.size)
-    newdata.update({name: np.repeat(value, x.size) for name, value in (at or {}).items()})
-    table = fit.predict(newdata, kind="interval", level=level)
+    x = np.linspace(columns[column].low, columns[column].high, 200)
+    held = {name: typical_values(fit, name)[0] for name in columns if name != column and name not in (at or {})}
+    held.update(at or {})
+    newdata = {column: x, **{name: np.repeat(value, x.size) for name, value in held.items()}}
+    table = fit.predict(newdata, kind="interval", level=level, offset=mean_offset(fit, x.size))
     ax = _axes(ax, figsize=(6.0, 3.8), layout="constrained")
     share = f"{100 * level:g} %"
     if "new_lower" in table:
@@ -164,9 +198,11 @@ def plot_fit(fit, column, at=None, level=0.95, data=True, ax=None):
         )
     ax.fill_between(x, table["lower"], table["upper"], color=POSTERIOR, alpha=0.35, lw=0, label=f"{share} mean")
     ax.plot(x, table["mean"], color=POSTERIOR, lw=1.8)
-    position = fit.names.index(column) if column in fit.names else None
-    if data and len(columns) == 1 and position is not None and fit.design.offset is None:
-        ax.plot(fit.design.X[:, position], fit.design.y, "o", color=DATA, ms=4, alpha=0.6, mec="none")
+    seen = _observed(fit, column) if data else None
+    if seen is not None:
+        newdata = {column: seen, **{name: np.repeat(value, seen.size) for name, value in held.items()}}
+        points = fit.predict(newdata, offset=mean_offset(fit, seen.size)) + fit.residuals()
+        _points(ax, seen, points, "partial residuals" if len(columns) > 1 else None)
     ax.set(xlabel=column, ylabel=fit.design.response.name)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False)

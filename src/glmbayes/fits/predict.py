@@ -1,10 +1,13 @@
 """Predictions, residuals and replicated data."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from glmbayes.checks import count, float_array, option, scalar
+from glmbayes.checks import any_float_array, count, option, scalar
 from glmbayes.errors import InputError
 from glmbayes.fits.blocks import linear_predictor, observation_blocks
+from glmbayes.fits.reference import typical_dispersion
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.random import generator
 
@@ -15,12 +18,12 @@ def predict(fit, newdata, kind, level, weights, offset, rng):
     """See `Fit.predict`."""
     option(kind, "kind", KINDS)
     x, shift, index = _rows(fit, newdata, offset)
-    w = _weights(fit, newdata, weights, x.shape[0])
-    ok = ~np.isnan(x).any(axis=1)
     if kind in ("draws", "response"):
-        return _draws(fit, x, shift, w, kind, generator(rng))
+        likelihood, w = _weights(fit, newdata, weights, x.shape[0])
+        return _draws(fit, likelihood, x, shift, w, kind, generator(rng))
     if kind == "interval":
-        return _intervals(fit, x, shift, w, scalar(level, "level", above=0.0), index, ok)
+        likelihood, w = _weights(fit, newdata, weights, x.shape[0])
+        return _intervals(fit, likelihood, x, shift, w, scalar(level, "level", above=0.0), index)
     eta = x @ fit.moments.mean + (0.0 if shift is None else shift)
     return eta if kind == "link" else fit.likelihood.mean(eta)
 
@@ -32,36 +35,37 @@ def _rows(fit, newdata, offset):
             raise InputError("offset is for new data: the rows of the fit keep their own.")
         return d.X, d.offset, d.index
     if offset is not None:
-        offset = float_array(offset, "offset", 1)
+        offset = any_float_array(offset, "offset")
     new = d.new(newdata, offset=offset)
     return new.X, new.offset, new.index
 
 
 def _weights(fit, newdata, weights, m):
+    """The likelihood of new responses and their weights: given ones are precisions, whatever those of the fit mean."""
     if weights is None:
-        return fit.design.weights if newdata is None else None
-    weights = float_array(weights, "weights", 1)
+        return fit.likelihood, fit.design.weights if newdata is None else None
+    weights = any_float_array(weights, "weights").reshape(-1)
     if weights.shape[0] not in (1, m):
         raise InputError(f"weights must have one entry per predicted row ({m}); got {weights.shape[0]}.")
     if not (weights > 0).all():
         raise InputError("weights of predictions must be positive: the variance is dispersion / weight.")
-    return np.broadcast_to(weights, (m,))
+    return replace(fit.likelihood, weights_type="precision"), np.broadcast_to(weights, (m,))
 
 
-def _draws(fit, x, shift, weights, kind, rng):
+def _draws(fit, likelihood, x, shift, weights, kind, rng):
     n_draws, m = fit.n_draws, x.shape[0]
     out = np.empty((n_draws, m))
     phi = fit.draws.dispersion[:, None]
     for rows in observation_blocks(m, n_draws):
         eta = linear_predictor(fit.draws.coefficients, x, shift, rows)
         if kind == "draws":
-            out[:, rows] = fit.likelihood.mean(eta)
+            out[:, rows] = likelihood.mean(eta)
         else:
-            out[:, rows] = fit.likelihood.sample(rng, eta, phi, None if weights is None else weights[rows])
+            out[:, rows] = likelihood.sample(rng, eta, phi, None if weights is None else weights[rows])
     return out
 
 
-def _intervals(fit, x, shift, weights, level, index, ok):
+def _intervals(fit, likelihood, x, shift, weights, level, index):
     """Mean, sd and equal-tailed intervals of the expected response and of new observations, by quadrature."""
     import pandas as pd
 
@@ -70,23 +74,19 @@ def _intervals(fit, x, shift, weights, level, index, ok):
     m = x.shape[0]
     tails = (0.5 * (1.0 - level), 0.5 * (1.0 + level))
     columns = np.full((m, 7), np.nan)
-    good = np.nonzero(ok)[0]
-    variance_scale = 1.0
-    if weights is not None and fit.likelihood.weights_type == "precision":
-        variance_scale = np.where(weights > 0, 1.0 / np.where(weights > 0, weights, 1.0), np.nan)
-    variance_scale = np.broadcast_to(variance_scale, (m,))
+    good = np.flatnonzero(~np.isnan(x).any(axis=1))
+    unit = np.broadcast_to(likelihood.unit_variance(weights), (m,))
     for piece in observation_blocks(good.size, 2048):
         at = good[piece]
-        mixture = fit.posterior.conditional(np.ascontiguousarray(x[at]))
+        mixture = fit.conditional(np.ascontiguousarray(x[at]))
         base = 0.0 if shift is None else shift[at]
-        mean = mixture.weight @ mixture.mean
-        new = Mixture(
-            mixture.weight, mixture.t, mixture.mean, mixture.var + np.exp(-mixture.t)[:, None] * variance_scale[at]
-        )
+        mean, sd = mixture.location()
+        noise = np.exp(-mixture.t)[:, None] * unit[at]
+        new = Mixture(mixture.weight, mixture.t, mixture.mean, mixture.var + noise)
         columns[at, 0] = mean + base
-        columns[at, 1] = np.sqrt(mixture.weight @ (mixture.var + (mixture.mean - mean) ** 2))
+        columns[at, 1] = sd
         columns[at, 2], columns[at, 3] = (mixture.quantile(q) + base for q in tails)
-        columns[at, 4] = np.sqrt(mixture.weight @ (new.var + (new.mean - mean) ** 2))
+        columns[at, 4] = new.location()[1]
         columns[at, 5], columns[at, 6] = (new.quantile(q) + base for q in tails)
     names = ["mean", "sd", "lower", "upper", "new_sd", "new_lower", "new_upper"]
     return pd.DataFrame(columns, columns=names, index=index)
@@ -110,7 +110,7 @@ def residuals(fit, kind):
     option(kind, "kind", ("response", "pearson", "deviance"))
     d = fit.design
     raw = d.y - fit.fitted()
-    if kind == "response":
-        return raw
-    scaled = raw if d.weights is None else raw * np.sqrt(d.weights)
-    return scaled if kind == "deviance" else scaled / np.sqrt(fit.moments.dispersion_mean)
+    if kind == "pearson":
+        precisions = d.weights is not None and fit.likelihood.weights_type == "precision"
+        return (raw * np.sqrt(d.weights) if precisions else raw) / np.sqrt(typical_dispersion(fit))
+    return raw if kind == "response" or d.weights is None else raw * np.sqrt(d.weights)

@@ -1,48 +1,68 @@
 """What a Gaussian fit is compared with: maximum likelihood, the null model, smaller models."""
 
 import math
+import sys
 from dataclasses import replace
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
+from glmbayes.design.aliasing import aliased_columns
 from glmbayes.errors import InputError
 from glmbayes.posteriors.moments import LOG_2PI
 from glmbayes.rows import Rows
 
 
 def maximum_likelihood(fit):
-    """Estimate (p,), dispersion-free covariance (X'WX)^-1 (p, p), and RSS / (n - p) (NaN without degrees of freedom).
+    """Estimate (p,), dispersion-free covariance (X'WX)^-1 (p, p), and dispersion RSS / (n_w - rank).
 
-    NaN for coefficients that the data alone do not identify.
+    n_w is what the weights count as.  NaN for coefficients that the data alone do not identify, and for the dispersion
+    without degrees of freedom.
     """
-    triangle = fit.rows.triangle
-    p = triangle.shape[0] - 1
-    root = triangle[:p, :p]
+    rows = fit.rows
+    p = rows.triangle.shape[0] - 1
+    root, target = rows.triangle[:p, :p], rows.triangle[:p, p]
     scale = np.linalg.norm(root, axis=0)
-    s = np.linalg.svd(root / np.where(scale > 0, scale, 1.0), compute_uv=False)
-    if s[-1] <= 1e-13 * s[0]:
-        return np.full(p, math.nan), np.full((p, p), math.nan), math.nan
-    inverse = np.linalg.inv(root)
-    freedom = fit.rows.n - p
-    dispersion = triangle[p, p] ** 2 / freedom if freedom > 0 else math.nan
-    return inverse @ triangle[:p, p], inverse @ inverse.T, dispersion
+    scale[scale == 0.0] = 1.0
+    u, s, vt = np.linalg.svd(root / scale)
+    rank = p
+    if s[-1] <= 1e-8 * s[0]:
+        rank -= len(aliased_columns(root))
+    if rank == p:
+        inverse = solve_triangular(root, np.eye(p))
+        return inverse @ target, inverse @ inverse.T, _variance(rows.triangle[p, p] ** 2, rows.n_w - p)
+    half = (vt[:rank].T / s[:rank]) / scale[:, None]
+    known = u[:, :rank].T @ target
+    estimate, cov = half @ known, half @ half.T
+    lost = np.linalg.norm(vt[rank:], axis=0) > 1e-8  # the coefficient takes part in an alias
+    estimate[lost], cov[lost], cov[:, lost] = math.nan, math.nan, math.nan
+    rest = target - u[:, :rank] @ known
+    return estimate, cov, _variance(rows.triangle[p, p] ** 2 + rest @ rest, rows.n_w - rank)
+
+
+def _variance(rss, freedom):
+    return rss / freedom if freedom > 0 else math.nan
 
 
 def null_mode(fit):
     """(p,) the intercept of the intercept-only model, and zeros."""
-    d = fit.design
-    null = np.zeros(len(d.names))
-    if d.names[0] == "(Intercept)":
-        y = d.y if d.offset is None else d.y - d.offset
-        null[0] = np.average(y, weights=d.weights)
+    null = np.zeros(len(fit.names))
+    if fit.names[0] == "(Intercept)":
+        null[0] = fit.rows.triangle[0, -1] / fit.rows.triangle[0, 0]
     return null
+
+
+def typical_dispersion(fit):
+    """The posterior mean of the dispersion, or the median of its draws where that is infinite."""
+    mean = fit.moments.dispersion_mean
+    return mean if math.isfinite(mean) else float(np.median(fit.draws.dispersion))
 
 
 def expected_deviance(fit):
     """Posterior expectation of -2 log-likelihood by quadrature over the precision."""
     rows = fit.rows
     p = rows.triangle.shape[0] - 1
-    mixture = fit.posterior.conditional(rows.triangle[:p, :p])
+    mixture = fit.conditional(rows.triangle[:p, :p])
     errors = rows.triangle[p, p] ** 2 + ((rows.triangle[:p, p] - mixture.mean) ** 2 + mixture.var).sum(axis=1)
     deviance = rows.n_w * (LOG_2PI - mixture.t) + np.exp(mixture.t) * errors - rows.log_weights
     return float(mixture.weight @ deviance)
@@ -93,16 +113,38 @@ def sequential(fit):
     return frame
 
 
+_DATA = ("data", "y", "X")
+
+
+def without_data(arguments):
+    """The arguments of a fitting call that go into a pickle: neither data nor a function that cannot be imported."""
+    kept = {key: value for key, value in arguments.items() if key not in _DATA}
+    kept["data_left_out"] = True
+    prior = kept.get("pfamily")
+    if callable(prior):
+        home = sys.modules.get(getattr(prior, "__module__", None))
+        if getattr(home, getattr(prior, "__qualname__", ""), None) is not prior:
+            kept["pfamily"] = LOST
+    return kept
+
+
+LOST = "a function that could not be pickled"
+
+
 def update(fit, formula, pfamily, n, rng, changes):
     """See `Fit.update`."""
     arguments = dict(fit.arguments)
-    if arguments.get("data", ...) is ... and "data" not in changes:
-        raise InputError("this fit no longer holds its data (it was unpickled): give data=.")
     function = arguments.pop("function")
+    if arguments.pop("data_left_out", False) and not any(changes.get(name) is not None for name in _DATA):
+        raise InputError("this fit was unpickled and no longer holds its data: give data=.")
     if formula is not None:
+        if fit.arguments["formula"] is None:
+            raise InputError("this model was fitted without a formula: give X= and names= instead.")
         arguments["formula"] = updated_formula(fit.formula, formula)
     if pfamily is not None:
         arguments["pfamily"] = pfamily
+    elif isinstance(arguments["pfamily"], str) and arguments["pfamily"] == LOST:
+        raise InputError("the function that made this fit's prior could not be pickled: give pfamily=.")
     arguments["n"] = fit.n_draws if n is None else n
     arguments["rng"] = rng
     arguments.update(changes)

@@ -1,11 +1,15 @@
 """Several responses, one fit each, printed together."""
 
+import html
+import sys
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SeveralFits:
     """One fit per column of the response; index by position or by response name.
+
+    Rows with a missing value in any of the responses are left out of all fits.
 
     Attributes
     ----------
@@ -43,6 +47,14 @@ class SeveralFits:
         """Summaries of all fits, as one text."""
         return SeveralSummaries(tuple(fit.summary(conf_level, hdi) for fit in self.fits), self.names)
 
+    def update(self, formula=None, pfamily=None, **changes):
+        """Fit all responses again with a changed formula, prior or other argument; see `Fit.update`."""
+        changes.setdefault("env", sys._getframe(1))
+        return self.fits[0].update(formula, pfamily, **changes)
+
+    def _repr_html_(self):
+        return self.summary()._repr_html_()
+
     def __repr__(self):
         return f"Call:\n{self.fits[0].call}\n\nPosterior mean coefficients:\n{self.posterior_mean.to_string()}"
 
@@ -56,3 +68,9 @@ class SeveralSummaries:
 
     def __repr__(self):
         return "\n\n".join(f"Response {name}:\n\n{part}" for name, part in zip(self.names, self.summaries))
+
+    def _repr_html_(self):
+        return "\n".join(
+            f"<h4>Response {html.escape(name)}</h4>\n{part._repr_html_()}"
+            for name, part in zip(self.names, self.summaries)
+        )

@@ -60,24 +60,22 @@ class Summary:
         import pandas as pd
 
         fit = self.fit
-        moments = fit.moments
-        sd = np.sqrt(np.diag(moments.cov))
-        mixture = fit.posterior.conditional(np.eye(len(fit.names)))
-        tails = (0.5 * (1.0 - self.conf_level), 0.5 * (1.0 + self.conf_level))
+        everything = fit.conditional(np.eye(len(fit.names)))
+        mean, sd = everything.location()
         if self.hdi:
-            limits = hdi_of(fit.draws.coefficients, self.conf_level).T
+            lower, upper = hdi_of(fit.draws.coefficients, self.conf_level).T
         else:
-            limits = np.quantile(fit.draws.coefficients, tails, axis=0)
+            lower, upper = (everything.quantile(0.5 + side * 0.5 * self.conf_level) for side in (-1.0, 1.0))
         prior_mean, _ = fit.prior.location_scale(1.0)
         columns = {
             "mode": fit.posterior.coef_mode,
-            "mean": moments.mean,
+            "mean": mean,
             "sd": sd,
             "MC error": sd / math.sqrt(fit.n_draws),
-            "lower": limits[0],
-            "upper": limits[1],
-            "tail(null)": _far_side(mixture, null_mode(fit)),
-            "tail(prior)": _far_side(mixture, prior_mean),
+            "lower": lower,
+            "upper": upper,
+            "tail(null)": _far_side(everything, null_mode(fit)),
+            "tail(prior)": _far_side(everything, prior_mean),
         }
         return pd.DataFrame(columns, index=list(fit.names))
 
@@ -102,7 +100,7 @@ class Summary:
             "draws": fit.n_draws,
             "dispersion mean": moments.dispersion_mean,
             "dispersion sd": moments.dispersion_sd,
-            "residual sd (median)": float(np.sqrt(np.median(fit.draws.dispersion))),
+            "residual sd (median)": float(np.median(np.sqrt(fit.draws.dispersion))),
         }
         try:
             criterion = dic(fit)
@@ -145,10 +143,9 @@ class Summary:
         numbers = "".join(f"{value:>11.4g}" for value in self.residuals)
         parts.append(f"Residuals at the posterior mean:\n{quantiles}\n{numbers}")
         parts.append("Prior and maximum likelihood:\n" + _text(self.prior_table))
-        posterior = self.table.rename(columns=self._interval_names())
-        parts.append(
-            "Posterior (mean, sd and tails without Monte Carlo error; intervals from the draws):\n" + _text(posterior)
-        )
+        interval = "; interval from the draws" if self.hdi else ""
+        heading = f"Posterior (exact; MC error is that of the draws' mean{interval}):"
+        parts.append(heading + "\n" + _text(self.table, self._interval_names()))
         parts.append("Percentiles of the draws:\n" + _text(self.percentiles))
         parts.append("\n".join(_statistics_lines(s)))
         if self.notes:
@@ -158,6 +155,8 @@ class Summary:
     __repr__ = __str__
 
     def _repr_html_(self):
+        import pandas as pd
+
         posterior = self.table.rename(columns=self._interval_names())
         sections = [
             ("Prior and maximum likelihood", self.prior_table),
@@ -166,8 +165,8 @@ class Summary:
         ]
         body = [f"<pre>{html.escape(self.fit.call)}</pre>", f"<p>{html.escape(describe_prior(self.fit))}</p>"]
         for title, table in sections:
-            shown = table.map(_number).to_html(border=0)
-            body.append(f"<p><b>{title}</b></p>{shown}")
+            shown = pd.DataFrame({name: _column(name, table[name].to_numpy()) for name in table}, index=table.index)
+            body.append(f"<p><b>{title}</b></p>{shown.to_html(border=0)}")
         lines = [*_statistics_lines(self.statistics), *self.notes]
         body.append("<p>" + "<br>".join(html.escape(line) for line in lines) + "</p>")
         return "\n".join(body)
@@ -196,21 +195,29 @@ def _short(pwt):
 
 
 def describe_data(fit):
-    """Lines on rows dropped, weights, levels and names from the caller's scope."""
+    """Lines on rows dropped, weights, levels, aliased columns and names from the caller's scope."""
     d = fit.design
     lines = list(d.notes)
     if d.n_missing:
-        lines.append(f"{d.n_missing} row(s) dropped for missing values.")
+        lines.append(f"{_rows(d.n_missing)} dropped for missing values.")
     if d.n_subset:
-        lines.append(f"{d.n_subset} row(s) left out by subset.")
+        lines.append(f"{_rows(d.n_subset)} left out by subset.")
     if d.weights is not None:
         meaning = (
             "counts of observations" if fit.likelihood.weights_type == "frequency" else "precisions (as in R's lm)"
         )
         lines.append(f"Weights are {meaning} (weights_type='{fit.likelihood.weights_type}').")
+    aliased = fit.aliased
+    if aliased:
+        verb = "is a combination" if len(aliased) == 1 else "are combinations"
+        lines.append(f"{', '.join(aliased)} {verb} of earlier columns: only the prior tells their effects apart.")
     if d.scope_names:
         lines.append(f"Taken from the caller's scope: {', '.join(d.scope_names)}.")
     return lines
+
+
+def _rows(n):
+    return "1 row" if n == 1 else f"{n} rows"
 
 
 def _statistics_lines(s):
@@ -240,13 +247,22 @@ def _number(value):
     return f"{value:.4g}" if abs(value) < 1e4 or abs(value) >= 1e7 else f"{value:.1f}"
 
 
-def _text(table):
-    """A DataFrame as aligned text, numbers to four or five significant digits."""
-    cells = [[_number(v) for v in row] for row in table.to_numpy()]
-    headers = [str(c) for c in table.columns]
+def _column(name, values):
+    """A column of a table in words: as many decimals as its smallest number needs for four digits, like R."""
+    if name.startswith("tail"):
+        return [f"{v:.4f}" if v >= 5e-5 else "<0.0001" for v in values]
+    sizes = [math.floor(math.log10(abs(v))) for v in values if math.isfinite(v) and v != 0.0]
+    decimals = max(3 - min(sizes, default=3), 0)
+    if max(sizes, default=0) + decimals > 7 or decimals > 9:  # too different for one number of decimals, or tiny
+        return [_number(v) for v in values]
+    return [f"{v + 0.0:.{decimals}f}" if math.isfinite(v) else _number(v) for v in values]
+
+
+def _text(table, titles=None):
+    """A DataFrame of numbers as aligned text, some of its columns under other titles."""
+    cells = [_column(name, values) for name, values in zip(table.columns, table.to_numpy().T)]
+    columns = [[(titles or {}).get(name, name), *column] for name, column in zip(table.columns, cells)]
     label = max(len(str(i)) for i in table.index)
-    widths = [max(len(h), *(len(row[j]) for row in cells)) for j, h in enumerate(headers)]
-    lines = [" " * label + "".join(f"  {h:>{w}}" for h, w in zip(headers, widths))]
-    for name, row in zip(table.index, cells):
-        lines.append(f"{name!s:<{label}}" + "".join(f"  {v:>{w}}" for v, w in zip(row, widths)))
-    return "\n".join(lines)
+    widths = [max(map(len, column)) for column in columns]
+    rows = zip(["", *map(str, table.index)], *columns)
+    return "\n".join(f"{row[0]:<{label}}" + "".join(f"  {c:>{w}}" for c, w in zip(row[1:], widths)) for row in rows)

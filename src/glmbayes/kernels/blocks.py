@@ -1,5 +1,7 @@
 """Many small, conditionally independent regressions in one compiled call."""
 
+import math
+
 import numpy as np
 
 from glmbayes.kernels.independent import independent_draws
@@ -90,7 +92,7 @@ def block_weights(weights, starts, frequency, n_w):
         n_w[j] = 0.0
         for i in range(starts[j], starts[j + 1]):
             w = weights[i] if weights.shape[0] > 0 else 1.0
-            if not w >= 0.0:
+            if not (w >= 0.0 and w < math.inf):
                 return j, BAD_ROWS
             n_w[j] += w if frequency else (1.0 if w > 0.0 else 0.0)
         if n_w[j] == 0.0:

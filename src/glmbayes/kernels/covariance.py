@@ -10,6 +10,7 @@ FLAT = 1  # fine, with infinite variances: flat coefficients
 NOT_FINITE = 2
 ASYMMETRIC = 3
 NOT_POSITIVE = 4
+EMPTY = 5
 
 _SYMMETRY = 1e-8
 
@@ -18,9 +19,11 @@ _SYMMETRY = 1e-8
 def factor_covariance(mu, sigma, low):
     """Lower Cholesky factor of `sigma` (p, p) into `low`, with an infinite diagonal entry for a flat coefficient.
 
-    Returns OK or FLAT, or what is wrong: NOT_FINITE (also for `mu` (p,)), ASYMMETRIC, NOT_POSITIVE.
+    Returns OK or FLAT, or what is wrong: EMPTY, NOT_FINITE (also for `mu` (p,)), ASYMMETRIC, NOT_POSITIVE.
     """
     p = sigma.shape[0]
+    if p == 0:
+        return EMPTY
     flat = False
     for i in range(p):
         if not math.isfinite(mu[i]):

@@ -23,7 +23,7 @@ def _gamma(rng, shape):
     if shape >= 0.05:
         return max(rng.standard_gamma(shape), 1e-300)
     log_g = math.log(rng.standard_gamma(shape + 1.0)) + math.log1p(-rng.random()) / shape
-    return math.exp(max(log_g, -690.0))
+    return math.exp(max(log_g, math.log(1e-300)))
 
 
 @jit
@@ -163,10 +163,7 @@ def draw_independent_normal_gamma(rng, y, x, mu, Sigma, shape, rate):
     mode = np.empty(p)
     dispersion = np.empty(1)
     iters = np.empty(1, np.int64)
-    terms = np.zeros(6)
-    terms[0] = shape - 1.0
-    terms[1] = rate
-    terms[5] = 1.0
+    terms = (shape - 1.0, float(rate), 0.0, 0.0, 0.0, 1.0)
     reduce_rows(y, x, empty, empty, triangle)
     if not cholesky(Sigma, low):
         draws[:] = math.nan

@@ -5,48 +5,47 @@ import math
 import numpy as np
 
 from glmbayes.kernels.jit import jit
-from glmbayes.kernels.log_precision import (
-    DONE,
-    LogDensity,
-    build_envelope,
-    draw_log_precisions,
-    logistic,
-    new_envelope,
-)
+from glmbayes.kernels.log_density import LogDensity, precision, shares
+from glmbayes.kernels.log_precision import DONE, build_envelope, draw_log_precisions, new_envelope
 from glmbayes.kernels.spectral import spectral_form, to_coefficients
+
+_RANK = 1e-14  # a singular value below this share of the largest is 0
 
 
 @jit
 def marginal_log_precision(s, z, rss, n_w, sigma_prior, lower, upper):
     """The log density of t = log u given the data, beta integrated out.
 
-    `sigma_prior` (6,) holds the prior's (power of u, rate of u, c, d, e, g): density of the precision
+    `sigma_prior`, six floats, holds the prior's (power of u, rate of u, c, d, e, g): density of the precision
     u^power exp(-rate u - c / u - d / sqrt(u)) (u + g)^-e.
     """
-    p = s.shape[0]
-    extra = 1 if sigma_prior[4] > 0.0 else 0
-    log_lambda = np.zeros(p + extra)
-    h = np.zeros(p + extra)
-    k = np.zeros(p + extra)
-    unseen = 0.0
-    for i in range(p):
-        lam = s[i] * s[i]
-        if lam > 0.0:
-            log_lambda[i] = math.log(lam)
-            h[i] = 0.5
-            k[i] = 0.5 * z[i] * z[i] / lam
-        else:
-            unseen += z[i] * z[i]
-    if extra == 1:
-        log_lambda[p] = -math.log(sigma_prior[5])
-        h[p] = sigma_prior[4]
+    cut = 0.0
+    if rss == 0.0 and sigma_prior[1] == 0.0:  # an exact fit: only the design's rank keeps u from infinity
+        for i in range(s.shape[0]):
+            cut = max(cut, _RANK * s[i])
+    seen = 0
+    for i in range(s.shape[0]):
+        if s[i] > cut:
+            seen += 1
+    lam = np.empty(seen)
+    k = np.empty(seen)
+    m = 0
+    errors = rss
+    for i in range(s.shape[0]):
+        if s[i] > cut:
+            lam[m] = s[i] * s[i]
+            k[m] = 0.5 * (z[i] / s[i]) ** 2
+            m += 1
+        elif cut == 0.0:
+            errors += z[i] * z[i]
     return LogDensity(
         sigma_prior[0] + 1.0 + 0.5 * n_w,
-        sigma_prior[1] + 0.5 * (rss + unseen),
+        sigma_prior[1] + 0.5 * errors,
         sigma_prior[2],
         sigma_prior[3],
-        log_lambda,
-        h,
+        sigma_prior[4],
+        sigma_prior[5],
+        lam,
         k,
         lower,
         upper,
@@ -56,10 +55,11 @@ def marginal_log_precision(s, z, rss, n_w, sigma_prior, lower, upper):
 @jit
 def draw_given_log_precision(s, z, mu, transform, t, c):
     """Turn the standard normals `c` (p,) into a draw of beta given t = log u, in place."""
+    u = precision(t)
     for i in range(c.shape[0]):
         if s[i] > 0.0:
-            x = t + 2.0 * math.log(s[i])
-            c[i] = z[i] / s[i] * logistic(x) + math.sqrt(logistic(-x)) * c[i]
+            share, rest = shares(s[i] * s[i] * u)
+            c[i] = z[i] / s[i] * share + math.sqrt(rest) * c[i]
     to_coefficients(mu, transform, c)
 
 

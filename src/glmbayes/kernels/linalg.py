@@ -12,7 +12,10 @@ _EPS = 2.220446049250313e-16
 
 @jit
 def cholesky(a, out):
-    """Lower Cholesky factor of the symmetric `a` (p, p) into `out`; True when `a` is positive definite."""
+    """Lower Cholesky factor of the symmetric `a` (p, p) into `out`; True when `a` is positive definite.
+
+    A pivot that is rounding error beside its diagonal entry counts as zero.
+    """
     p = a.shape[0]
     for i in range(p):
         for j in range(i + 1):
@@ -20,7 +23,7 @@ def cholesky(a, out):
             for k in range(j):
                 s -= out[i, k] * out[j, k]
             if i == j:
-                if not s > 0.0:
+                if not s > p * _EPS * a[i, i] and s != math.inf:
                     return False
                 out[i, i] = math.sqrt(s)
             else:
@@ -89,7 +92,7 @@ def eliminate(a, rows, pivots, work):
         norm = math.sqrt(pivot * pivot + norm2)
         alpha = -norm if pivot > 0.0 else norm
         head = pivot - alpha
-        beta = 1.0 / (norm * (norm + abs(pivot)))  # 2 / |v|^2, without cancellation
+        beta = 1.0 / norm / (norm + abs(pivot))  # 2 / |v|^2, without cancellation
         for k in range(j + 1, cols):
             work[k] = head * a[j, k]
         for i in range(j + 1, rows):
@@ -203,6 +206,6 @@ def asymmetry(a):
     worst = 0.0
     for i in range(a.shape[0]):
         for j in range(i):
-            scale = math.sqrt(abs(a[i, i] * a[j, j])) + np.finfo(np.float64).tiny
+            scale = math.sqrt(abs(a[i, i])) * math.sqrt(abs(a[j, j])) + np.finfo(np.float64).tiny
             worst = max(worst, abs(a[i, j] - a[j, i]) / scale)
     return worst

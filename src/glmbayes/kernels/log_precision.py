@@ -1,19 +1,13 @@
-"""Exact draws of the log precision t = log u, u = 1 / dispersion, from a one-dimensional density.
+"""Exact draws of the log precision t from the density f of `glmbayes.kernels.log_density`.
 
-With beta integrated out of an independent normal prior, the log density of t is, up to a constant,
+Every term of f is concave in t but the -k S(t), S logistic: those are concave where lambda u < 1 and convex beyond.
+On a partition of the line that has the points lambda_i u = 1 among its knots, concave terms lie below their tangents
+and convex ones below their chords, which makes a piecewise exponential envelope that holds everywhere, both tails
+included, and closes on f as the partition is refined: a rejection bisects the interval in which it happened.
 
-    f(t) = a t - b e^t - c e^-t - d e^(-t/2) - sum_i h_i log(1 + e^(t + l_i)) - sum_i k_i S(t + l_i),
-
-S the logistic function, h_i, k_i >= 0, l_i = log lambda_i.  a, b, c, d collect the prior on the precision (or on the
-residual standard deviation), the Jacobian and the likelihood; h_i = 1/2 and k_i = z_i^2 / (2 lambda_i) come from the
-coefficients; a half-t prior on the standard deviation adds one more h.
-
-Every term but the last is concave in t, and S splits into a convex part (S left of 0, its tangent line right of 0)
-and a concave part (the rest).  So f = concave + convex exactly.  On any partition of the line the concave part lies
-below its tangents and the convex part below its chords, which makes a piecewise exponential envelope that holds
-everywhere, both tails included, and closes on f as the partition is refined: a rejection bisects the interval in
-which it happened.  Working in t rather than u needs no special treatment of either end: the tail slopes of f are
-positive on the left and negative on the right exactly when the posterior is proper.
+Working in t rather than u needs no special treatment of either end: the tail slopes of f are positive on the left and
+negative on the right exactly when the posterior is proper.  In the tails an S above its turning point is bounded by its
+steepest line on the left, and by its value at the knot on the right.
 """
 
 import math
@@ -21,192 +15,77 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glmbayes.kernels.first_knots import first_knots, tail_slopes, toward
 from glmbayes.kernels.jit import jit
+from glmbayes.kernels.log_density import concave_gap, concave_slope, derivatives, precision, rise, share_rise, shares
 
-MAX_KNOTS = 160
+MAX_KNOTS = 200
 MAX_CANDIDATES = 1_000_000
 
 DONE = 0
 NEED_MORE = 1  # uniforms ran out
 STUCK = 2  # MAX_CANDIDATES for a single draw
 BROKEN = 3  # the envelope was below the density: must never happen
-IMPROPER = 4
+IMPROPER_LOW = 4  # mass at t = -infinity: the dispersion goes to infinity
+IMPROPER_HIGH = 5  # mass at t = infinity: the dispersion goes to 0
 
 _GUARD = 1e-8
-
-
-class LogDensity(NamedTuple):
-    """The density f of the module's text, restricted to lower <= t <= upper (log precision)."""
-
-    a: float
-    b: float
-    c: float
-    d: float
-    log_lambda: np.ndarray
-    h: np.ndarray
-    k: np.ndarray
-    lower: float
-    upper: float
+_INTERIOR, _LEFT, _RIGHT = 0, 1, 2
 
 
 class Envelope(NamedTuple):
     """Piecewise exponential bound.  Interval j runs from knot j to knot j + 1; `count[0]` intervals are in use."""
 
     knot: np.ndarray
-    convex: np.ndarray  # convex part at the knots
     touch: np.ndarray  # where the tangent touches, in interval j
     slope: np.ndarray  # of the bound
+    chord: np.ndarray  # the part of the slope that comes from chords
     log_mass: np.ndarray
     mass: np.ndarray  # relative to the largest
-    count: np.ndarray
-    scale: np.ndarray  # (mode, sd) of f, for steps into the tails
+    count: np.ndarray  # intervals; whether the first and the last are tails
+    scale: np.ndarray  # mode of f, widths of f to its left and right
 
 
 @jit
-def logistic(x):
-    """1 / (1 + exp(-x)) without overflow."""
-    if x >= 0.0:
-        return 1.0 / (1.0 + math.exp(-x))
-    e = math.exp(x)
-    return e / (1.0 + e)
+def new_envelope():
+    """Empty arrays for an envelope of at most MAX_KNOTS intervals."""
+    m = MAX_KNOTS + 2
+    arrays = np.empty((6, m))
+    return Envelope(
+        arrays[0], arrays[1], arrays[2], arrays[3], arrays[4], arrays[5], np.zeros(3, np.int64), np.empty(3)
+    )
 
 
 @jit
-def softplus(x):
-    """log(1 + exp(x)) without overflow."""
-    if x > 0.0:
-        return x + math.log1p(math.exp(-x))
-    return math.log1p(math.exp(x))
+def build_envelope(f, env):
+    """Find the mode and lay the first knots around it.
+
+    Returns DONE, or IMPROPER_LOW or IMPROPER_HIGH when a tail does not fall.
+    """
+    left_slope, right_slope = tail_slopes(f)
+    if f.lower == -math.inf and not left_slope > 0.0:
+        return IMPROPER_LOW
+    if f.upper == math.inf and not right_slope > 0.0:
+        return IMPROPER_HIGH
+    n, left_tail, right_tail = first_knots(f, env.scale, env.knot)
+    if n == 0:
+        return STUCK
+    env.count[0] = n
+    env.count[1] = 1 if left_tail else 0
+    env.count[2] = 1 if right_tail else 0
+    for j in range(n):
+        _fit_interval(f, env, j)
+    _normalise(env)
+    return DONE
 
 
 @jit
-def _exp(x):
-    return math.exp(min(x, 709.0))
-
-
-@jit
-def log_density(f, t):
-    """f(t), without its normalising constant."""
-    value = f.a * t
-    if f.b > 0.0:
-        value -= f.b * _exp(t)
-    if f.c > 0.0:
-        value -= f.c * _exp(-t)
-    if f.d > 0.0:
-        value -= f.d * _exp(-0.5 * t)
-    for i in range(f.h.shape[0]):
-        x = t + f.log_lambda[i]
-        value -= f.h[i] * softplus(x) + f.k[i] * logistic(x)
-    return value
-
-
-@jit
-def _derivatives(f, t):
-    """First and second derivative of f."""
-    first = f.a
-    second = 0.0
-    if f.b > 0.0:
-        e = f.b * _exp(t)
-        first -= e
-        second -= e
-    if f.c > 0.0:
-        e = f.c * _exp(-t)
-        first += e
-        second -= e
-    if f.d > 0.0:
-        e = f.d * _exp(-0.5 * t)
-        first += 0.5 * e
-        second -= 0.25 * e
-    for i in range(f.h.shape[0]):
-        s = logistic(t + f.log_lambda[i])
-        q = s * (1.0 - s)
-        first -= f.h[i] * s + f.k[i] * q
-        second -= f.h[i] * q + f.k[i] * q * (1.0 - 2.0 * s)
-    return first, second
-
-
-@jit
-def _concave_slope(f, t, with_logistic):
-    """Derivative of the concave part; without the logistic terms on the last, unbounded interval."""
-    slope = f.a
-    if f.b > 0.0:
-        slope -= f.b * _exp(t)
-    if f.c > 0.0:
-        slope += f.c * _exp(-t)
-    if f.d > 0.0:
-        slope += 0.5 * f.d * _exp(-0.5 * t)
-    for i in range(f.h.shape[0]):
-        x = t + f.log_lambda[i]
-        s = logistic(x)
-        slope -= f.h[i] * s
-        if with_logistic:
-            slope -= f.k[i] * (s * (1.0 - s) if x < 0.0 else 0.25)
-    return slope
-
-
-@jit
-def _convex(f, t):
-    """The convex part: -k (S(x) - 1/2 - x/4) where x = t + l > 0."""
-    total = 0.0
-    for i in range(f.k.shape[0]):
-        x = t + f.log_lambda[i]
-        if x > 0.0:
-            total += f.k[i] * (0.25 * x + 0.5 - logistic(x))
-    return total
-
-
-@jit
-def _concave_gap(f, t, touch, with_logistic):
-    """Concave part at t minus its tangent from `touch`, each term as a difference free of cancellation; <= 0."""
-    delta = t - touch
-    up = math.expm1(min(delta, 709.0))
-    gap = 0.0
-    if f.b > 0.0:
-        gap -= f.b * _exp(touch) * (up - delta)
-    if f.c > 0.0:
-        gap -= f.c * _exp(-touch) * (math.expm1(min(-delta, 709.0)) + delta)
-    if f.d > 0.0:
-        gap -= f.d * _exp(-0.5 * touch) * (math.expm1(min(-0.5 * delta, 709.0)) + 0.5 * delta)
-    for i in range(f.h.shape[0]):
-        x = touch + f.log_lambda[i]
-        s = logistic(x)
-        # above 30 the difference of softplus values, below it the log1p form, which keeps small deltas
-        if delta < 30.0:
-            gap -= f.h[i] * (math.log1p(s * up) - s * delta)
-        else:
-            gap -= f.h[i] * (softplus(x + delta) - softplus(x) - s * delta)
-        k = f.k[i]
-        if k > 0.0 and with_logistic:
-            slope = s * (1.0 - s) if x < 0.0 else 0.25
-            y = x + delta
-            if x < 0.0 and y < 0.0:
-                rise = -logistic(y) * (1.0 - s) * math.expm1(-delta)
-            elif x >= 0.0 and y >= 0.0:
-                rise = 0.25 * delta
-            else:
-                rise = (logistic(y) if y < 0.0 else 0.5 + 0.25 * y) - (s if x < 0.0 else 0.5 + 0.25 * x)
-            gap -= k * (rise - slope * delta)
-    return gap
-
-
-@jit
-def log_acceptance(f, env, j, t):
-    """f minus the bound at a point t of interval j: the logarithm of the acceptance probability."""
-    last = j == env.count[0] - 1 and f.upper == math.inf
-    gap = _concave_gap(f, t, env.touch[j], not last)
-    left = env.knot[j]
-    right = env.knot[j + 1]
-    if last:  # the logistic terms decrease: bounded by their value at the left end
-        for i in range(f.k.shape[0]):
-            if f.k[i] > 0.0:
-                x = left + f.log_lambda[i]
-                gap += f.k[i] * logistic(x + (t - left)) * (1.0 - logistic(x)) * math.expm1(-(t - left))
-    elif left == -math.inf:
-        gap += _convex(f, t) - env.convex[j + 1]
-    elif env.convex[j + 1] > 0.0:
-        rise = (env.convex[j + 1] - env.convex[j]) / (right - left)
-        gap += _convex(f, t) - env.convex[j] - rise * (t - left)
-    return gap
+def _kind(env, j):
+    if j == 0 and env.count[1] == 1:
+        return _LEFT
+    if j == env.count[0] - 1 and env.count[2] == 1:
+        return _RIGHT
+    return _INTERIOR
 
 
 @jit
@@ -218,46 +97,95 @@ def _log_exp_mean(y):
 
 
 @jit
+def _touch(f, env, left, right):
+    """Where the tangent of an interval touches: in the middle, or in outer intervals near the modal end."""
+    mode = env.scale[0]
+    middle = 0.5 * (left + right)
+    if left >= mode:
+        reach = min(middle - left, 0.5 * env.scale[2])
+        steep = -concave_slope(f, precision(left + reach))
+        if steep * reach > 4.0:  # the mass is nearer still
+            reach = 1.0 / max(abs(derivatives(f, left)[0]), 1.0 / reach)
+        return left + reach
+    if right <= mode:
+        reach = min(right - middle, 0.5 * env.scale[1])
+        steep = concave_slope(f, precision(right - reach))
+        if steep * reach > 4.0:
+            reach = 1.0 / max(abs(derivatives(f, right)[0]), 1.0 / reach)
+        return right - reach
+    return middle
+
+
+@jit
 def _fit_interval(f, env, j):
-    """Place the tangent of interval j and compute its mass."""
+    """Place the tangent of interval j and compute the mass of the bound."""
     left = env.knot[j]
     right = env.knot[j + 1]
-    sd = env.scale[1]
-    last = j == env.count[0] - 1 and f.upper == math.inf
-    # in the middle of an interval around the mode, near the modal end of a long one in a tail
-    if left == -math.inf:
-        touch = right - 0.5 * sd
-    elif right == math.inf:
-        touch = left + 0.5 * sd
-    else:
-        touch = 0.5 * (left + right)
-        if left >= env.scale[0]:
-            touch = min(touch, left + 0.5 * sd)
-        elif right <= env.scale[0]:
-            touch = max(touch, right - 0.5 * sd)
-    slope = _concave_slope(f, touch, not last)
-    value = log_density(f, touch)
-    if last:
-        for i in range(f.k.shape[0]):
-            if f.k[i] > 0.0:
-                x = touch + f.log_lambda[i]
-                value += f.k[i] * (logistic(x) - logistic(left + f.log_lambda[i]))
-    elif left == -math.inf:
-        value += env.convex[j + 1] - _convex(f, touch)
-    else:
-        rise = (env.convex[j + 1] - env.convex[j]) / (right - left)
-        value += env.convex[j] + rise * (touch - left) - _convex(f, touch)
-        slope += rise
+    mode = env.scale[0]
+    kind = _kind(env, j)
+    touch = _touch(f, env, left, right)
+    u = precision(touch)
+    slope = concave_slope(f, u)
+    value = rise(f, mode, touch)
+    chord = 0.0
+    end = right if kind == _LEFT else left
+    u_end = precision(end)
+    fall = -math.expm1(-abs(touch - end))
+    width = right - left
+    u_right = precision(right)
+    fall_right = -math.expm1(-width)
+    for i in range(f.lam.shape[0]):
+        share, rest = shares(f.lam[i] * u)
+        share0, rest0 = shares(f.lam[i] * u_end)
+        if (kind == _INTERIOR and share < 0.5) or (kind == _LEFT and share0 <= 0.5):
+            slope -= f.k[i] * share * rest
+            continue
+        line = 0.0
+        if kind == _LEFT:
+            line = -0.25 * f.k[i]
+        elif kind == _INTERIOR:
+            share1, rest1 = shares(f.lam[i] * u_right)
+            line = -f.k[i] * share_rise(share0, rest0, share1, rest1, width, fall_right) / width
+        chord += line
+        value += line * (touch - end) + f.k[i] * share_rise(share0, rest0, share, rest, touch - end, fall)
+    slope += chord
     env.touch[j] = touch
     env.slope[j] = slope
+    env.chord[j] = chord
     if left == -math.inf:
         env.log_mass[j] = value + slope * (right - touch) - math.log(slope) if slope > 0.0 else math.inf
     elif right == math.inf:
         env.log_mass[j] = value + slope * (left - touch) - math.log(-slope) if slope < 0.0 else math.inf
     else:
         top = right if slope > 0.0 else left
-        width = right - left
         env.log_mass[j] = value + slope * (top - touch) + math.log(width) + _log_exp_mean(abs(slope) * width)
+
+
+@jit
+def log_acceptance(f, env, j, t):
+    """f minus the bound at a point t of interval j: the logarithm of the acceptance probability."""
+    left = env.knot[j]
+    right = env.knot[j + 1]
+    touch = env.touch[j]
+    kind = _kind(env, j)
+    u = precision(t)
+    u_touch = precision(touch)
+    gap = concave_gap(f, touch, u_touch, t, u)
+    # chords are measured from the nearer end, where they meet the curve
+    end = right if kind == _LEFT or (kind == _INTERIOR and right - t < t - left) else left
+    u_end = precision(end)
+    delta = t - touch
+    fall = -math.expm1(-abs(delta))
+    fall_end = -math.expm1(-abs(t - end))
+    for i in range(f.lam.shape[0]):
+        share, rest = shares(f.lam[i] * u)
+        share0, rest0 = shares(f.lam[i] * u_touch)
+        share1, rest1 = shares(f.lam[i] * u_end)
+        if (kind == _INTERIOR and share0 < 0.5) or (kind == _LEFT and share1 <= 0.5):
+            gap -= f.k[i] * (share_rise(share0, rest0, share, rest, delta, fall) - share0 * rest0 * delta)
+        else:
+            gap -= f.k[i] * share_rise(share1, rest1, share, rest, t - end, fall_end)
+    return gap - env.chord[j] * (t - end)
 
 
 @jit
@@ -274,153 +202,40 @@ def _normalise(env):
 
 
 @jit
-def _split(f, env, j):
-    """Bisect interval j (an unbounded one at twice its distance from the mode)."""
+def split_interval(f, env, j):
+    """Bisect interval j (a tail at twice its distance from the mode, or at the next turning point)."""
     n = env.count[0]
     if n + 1 >= MAX_KNOTS:
         return
     left = env.knot[j]
     right = env.knot[j + 1]
     mode = env.scale[0]
-    if left == -math.inf:
+    kind = _kind(env, j)
+    if kind == _LEFT:
         new = right - max(env.scale[1], mode - right)
-    elif right == math.inf:
-        new = left + max(env.scale[1], left - mode)
+        if new <= left:
+            new = 0.5 * (left + right)
+        new = toward(f, right, new)
+    elif kind == _RIGHT:
+        new = left + max(env.scale[2], left - mode)
+        if new >= right:
+            new = 0.5 * (left + right)
+        new = toward(f, left, new)
     else:
         new = 0.5 * (left + right)
     if not (left < new and new < right):
         return
     for i in range(n, j, -1):
         env.knot[i + 1] = env.knot[i]
-        env.convex[i + 1] = env.convex[i]
         env.touch[i] = env.touch[i - 1]
         env.slope[i] = env.slope[i - 1]
+        env.chord[i] = env.chord[i - 1]
         env.log_mass[i] = env.log_mass[i - 1]
     env.knot[j + 1] = new
-    env.convex[j + 1] = _convex(f, new)
     env.count[0] = n + 1
     _fit_interval(f, env, j)
     _fit_interval(f, env, j + 1)
     _normalise(env)
-
-
-@jit
-def find_mode(f):
-    """A local maximum of f inside its range, and a scale: (mode, sd)."""
-    t = 0.0
-    if f.b > 0.0 and f.a > 0.0:
-        t = math.log(f.a / f.b)
-    elif f.h.shape[0] > 0:
-        t = -f.log_lambda[0]
-    t = min(max(t, f.lower), f.upper)
-    if not math.isfinite(t):
-        t = 0.0
-    step_cap = 8.0
-    previous = 0.0
-    for _ in range(200):
-        first, second = _derivatives(f, t)
-        if second < 0.0:
-            step = -first / second
-        else:
-            step = math.copysign(step_cap, first)
-        if step * previous < 0.0:
-            step_cap *= 0.5  # the step changed sides: shrink, so that cycles end
-        step = min(max(step, -step_cap), step_cap)
-        previous = step
-        new = min(max(t + step, f.lower), f.upper)
-        if abs(new - t) <= 1e-9 * (1.0 + abs(t)):
-            t = new
-            break
-        t = new
-    first, second = _derivatives(f, t)
-    sd = 1.0 / math.sqrt(max(-second, 1e-300)) if second < 0.0 else 1.0
-    if abs(first) * sd > 1.0:  # the maximum is at an end of the range
-        sd = 1.0 / abs(first)
-    if f.upper - f.lower < math.inf:
-        sd = min(sd, f.upper - f.lower)
-    return t, sd
-
-
-@jit
-def new_envelope():
-    """Empty arrays for an envelope of at most MAX_KNOTS intervals."""
-    m = MAX_KNOTS + 2
-    return Envelope(
-        np.empty(m),
-        np.empty(m),
-        np.empty(m),
-        np.empty(m),
-        np.empty(m),
-        np.empty(m),
-        np.zeros(1, np.int64),
-        np.empty(2),
-    )
-
-
-@jit
-def _tail_slope_bound(limit, sd):
-    """How steep the bound must be before an unbounded interval may start."""
-    return 0.5 * min(abs(limit), 1.0 / sd)
-
-
-@jit
-def build_envelope(f, env):
-    """Lay the first knots: mode and +-1..5 sd, further out until both tails of the bound fall.
-
-    Returns DONE, or IMPROPER when no point of 200 doublings makes a tail fall.
-    """
-    mode, sd = find_mode(f)
-    env.scale[0] = mode
-    env.scale[1] = sd
-    left_limit = f.a if f.c == 0.0 and f.d == 0.0 else math.inf
-    right_limit = -math.inf
-    if f.b == 0.0:
-        right_limit = f.a
-        for i in range(f.h.shape[0]):
-            right_limit -= f.h[i]
-    if (f.lower == -math.inf and not left_limit > 0.0) or (f.upper == math.inf and not right_limit < 0.0):
-        return IMPROPER
-    extra_left = 0
-    extra_right = 0
-    step = sd
-    edge = mode - 5.0 * sd
-    if f.lower == -math.inf:
-        while not _concave_slope(f, edge - 0.5 * sd, True) >= _tail_slope_bound(left_limit, sd):
-            step *= 2.0
-            edge -= step
-            extra_left += 1
-            if extra_left > 50:
-                return IMPROPER
-    step = sd
-    edge = mode + 5.0 * sd
-    if f.upper == math.inf:
-        while not -_concave_slope(f, edge + 0.5 * sd, False) >= _tail_slope_bound(right_limit, sd):
-            step *= 2.0
-            edge += step
-            extra_right += 1
-            if extra_right > 50:
-                return IMPROPER
-    m = 0
-    env.knot[m] = f.lower
-    m += 1
-    for i in range(-5 - extra_left, 6 + extra_right):
-        offset = float(i)
-        if i < -5:
-            offset = -5.0 - (2.0 ** (-4 - i) - 2.0)
-        elif i > 5:
-            offset = 5.0 + (2.0 ** (i - 4) - 2.0)
-        t = mode + offset * sd
-        if t > env.knot[m - 1] and t < f.upper:
-            env.knot[m] = t
-            m += 1
-    env.knot[m] = f.upper
-    env.count[0] = m
-    for j in range(m + 1):
-        env.convex[j] = _convex(f, env.knot[j]) if math.isfinite(env.knot[j]) else 0.0
-    for j in range(m):
-        _fit_interval(f, env, j)
-    _normalise(env)
-    return DONE
 
 
 @jit
@@ -464,13 +279,13 @@ def draw_log_precisions(f, env, uniforms, out, iters, start):
         j, t = propose(env, uniforms[used], uniforms[used + 1])
         log_accept = log_acceptance(f, env, j, t)
         iters[i] += 1
-        if log_accept > _GUARD:
+        if not log_accept <= _GUARD:
             return i, BROKEN
         if math.log1p(-uniforms[used + 2]) <= log_accept:
             out[i] = t
             i += 1
         else:
-            _split(f, env, j)
+            split_interval(f, env, j)
             if iters[i] >= MAX_CANDIDATES:
                 return i, STUCK
         used += 3

@@ -5,7 +5,7 @@ m effects N(0, 1/u) with sum of squares s, under a prior on the precision u of t
     u^power exp(-rate u - c / u - d / sqrt(u)) (u + g)^-e,     u >= lower,
 
 (all priors on a standard deviation in `glmbayes.priors.sigma`, and gamma precisions) have the conditional density
-with power + m/2 and rate + s/2.  In t = log u that is the density of `log_precision` with a single h, so the draw is
+with power + m/2 and rate + s/2.  In t = log u that is of the form of `log_density`, so the draw is
 exact for every one of these priors, without the auxiliary variables of a scale mixture.
 """
 
@@ -15,14 +15,8 @@ import numpy as np
 
 from glmbayes.kernels.gibbs import _gamma
 from glmbayes.kernels.jit import jit
-from glmbayes.kernels.log_precision import (
-    DONE,
-    NEED_MORE,
-    LogDensity,
-    build_envelope,
-    draw_log_precisions,
-    new_envelope,
-)
+from glmbayes.kernels.log_density import LogDensity
+from glmbayes.kernels.log_precision import DONE, NEED_MORE, build_envelope, draw_log_precisions, new_envelope
 
 _TRIES = 8
 
@@ -70,7 +64,7 @@ def draw_truncated_gamma(rng, shape, rate, lower):
             if u >= lower:
                 return u
     none = np.empty(0)
-    return _log_precision(rng, LogDensity(shape, rate, 0.0, 0.0, none, none, none, math.log(lower), math.inf))
+    return _log_precision(rng, LogDensity(shape, rate, 0.0, 0.0, 0.0, 1.0, none, none, math.log(lower), math.inf))
 
 
 @jit
@@ -108,12 +102,7 @@ def draw_precision(rng, effects, squares, terms, upper):
     if terms[2] == 0.0 and terms[3] == 0.0 and terms[4] == 0.0:
         return draw_truncated_gamma(rng, shape, rate, lower)
     none = np.empty(0)
-    h = none
-    log_lambda = none
-    k = none
-    if terms[4] > 0.0:
-        h = np.array([terms[4]])
-        log_lambda = np.array([-math.log(terms[5])])
-        k = np.zeros(1)
     start = math.log(lower) if lower > 0.0 else -math.inf
-    return _log_precision(rng, LogDensity(shape, rate, terms[2], terms[3], log_lambda, h, k, start, math.inf))
+    return _log_precision(
+        rng, LogDensity(shape, rate, terms[2], terms[3], terms[4], terms[5], none, none, start, math.inf)
+    )

@@ -131,9 +131,13 @@ def shrinkage(fit, factor):
     beta = fit.posterior_mean.to_numpy()
     exact = group_means(fit, factor)["mean"].to_numpy() if fit.posterior is not None else None
     shared = [fit.names.index(name) if name in fit.names else None for name in term.names]
-    base = fit.predict(rng=0) - np.einsum("ik,ik->i", term.Z, draws.effects[k].mean(axis=0)[term.factor.codes])
     population = np.array([0.0 if i is None else beta[i] for i in shared])
-    rest = design.y - (base - term.Z @ population)
+    rest = design.y - design.fixed.X @ beta + term.Z @ population
+    if design.fixed.offset is not None:
+        rest = rest - design.fixed.offset
+    for other, effects in zip(design.terms, draws.effects):
+        if other is not term:
+            rest = rest - np.einsum("ik,ik->i", other.Z, effects.mean(axis=0)[other.factor.codes])
     w = np.ones(design.n) if design.fixed.weights is None else design.fixed.weights
     if fit.se is not None:
         w = 1.0 / fit.se**2

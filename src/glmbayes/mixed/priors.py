@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glmbayes.errors import ImproperPosteriorError, InputError
-from glmbayes.priors.base import CoefficientPrior
+from glmbayes.priors.coefficients import CoefficientPrior
 from glmbayes.priors.gamma import dGamma
 from glmbayes.priors.independent_normal_gamma import dIndependent_Normal_Gamma
 from glmbayes.priors.normal_gamma import dNormal_Gamma

@@ -9,13 +9,13 @@ from glmbayes.errors import ImproperPosteriorError
 from glmbayes.kernels import log_precision as kernel
 from glmbayes.kernels.independent import draws_given_log_precisions, independent_draws, marginal_log_precision
 from glmbayes.kernels.spectral import EXACT_FIT, data_size
-from glmbayes.posteriors.log_precision import LogPrecision, limits_on_t, raise_for
+from glmbayes.posteriors.log_precision import LogPrecision, dispersion_of, limits_on_t, raise_for
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.moments import LOG_2PI, Moments
 from glmbayes.posteriors.normal import CHUNK, raise_for_flat
 from glmbayes.posteriors.spectral import SMALL_P, diagonalise
 
-_LARGEST = 700.0  # |log dispersion| that a double holds
+_LIGHT = 8.0  # shape of the precision's posterior above which its own nodes resolve the first two moments
 _FEW = 8  # draws up to which set-up and draws are one compiled call
 
 
@@ -30,27 +30,6 @@ class IndependentPosterior:
         self.terms = on_precision.terms
         self.disp_limits = (on_precision.disp_lower, on_precision.disp_upper)
         self.limits = limits_on_t(*self.disp_limits)
-        self._check_proper()
-
-    def _check_proper(self):
-        power, rate, c, d, e, _ = self.terms
-        lower, upper = self.limits
-        n_w, q = self.rows.n_w, self.n_flat
-        a = power + 1.0 + 0.5 * (n_w - q)
-        if lower == -math.inf and not a > 0.0 and c == 0.0 and d == 0.0:
-            raise ImproperPosteriorError(
-                f"the posterior is improper as the dispersion goes to infinity: {n_w:g} observations against {q} flat "
-                "coefficients leave the prior on the dispersion in charge, and it is improper there. Use more data, "
-                "fewer flat coefficients or a proper prior."
-            )
-        if upper == math.inf and rate == 0.0:
-            s, _, rss = self.spectrum
-            rank = int((s > 1e-14 * s.max(initial=0.0)).sum())
-            if rss == 0.0 and not a - 0.5 * rank - e < 0.0:
-                raise ImproperPosteriorError(
-                    "the posterior is improper as the dispersion goes to 0: the data are fitted exactly and the prior "
-                    "does not keep the dispersion from 0. Use a positive rate, disp_lower or fewer columns."
-                )
 
     @property
     def n_flat(self):
@@ -108,7 +87,7 @@ class IndependentPosterior:
     @cached_property
     def coef_mode(self):
         """Mode of beta given the dispersion at the mode of its marginal in log dispersion."""
-        t, _ = kernel.find_mode(self.log_precision.density)
+        t = self.log_precision.mode
         return self._coefficients(np.array([t]), np.zeros((1, self._projected[1].shape[0])), None)[0]
 
     def _coefficients(self, t, normals, flat_normals):
@@ -124,7 +103,7 @@ class IndependentPosterior:
         q = self.n_flat
         rhs = top[:, -1] - normals @ top[:, q:-1].T
         if flat_normals is not None:
-            rhs += flat_normals * np.exp(-0.5 * np.clip(t, -_LARGEST, _LARGEST))[:, None]
+            rhs += flat_normals * np.sqrt(dispersion_of(t))[:, None]
         out = np.empty((t.shape[0], order.size - 1))
         out[:, order[q:-1]] = normals
         out[:, order[:q]] = np.linalg.solve(top[:, :q], rhs.T).T
@@ -136,7 +115,7 @@ class IndependentPosterior:
         if n <= _FEW and not self.n_flat and p <= SMALL_P:
             return self._draw_few(n, rng)
         t, iters = self.log_precision.draw(n, rng)
-        dispersion = np.clip(np.exp(-np.clip(t, -_LARGEST, _LARGEST)), *self.disp_limits)
+        dispersion = dispersion_of(t, *self.disp_limits)
         flat_normals = rng.standard_normal((n, self.n_flat)) if self.n_flat else None
         return self._coefficients(t, rng.standard_normal((n, p)), flat_normals), dispersion, iters
 
@@ -175,12 +154,8 @@ class IndependentPosterior:
         """Posterior means and covariances by one-dimensional quadrature over the log precision."""
         mu = self._projected[1]
         transform = self._spectral[3]
-        t, weight = self.log_precision.nodes
-        phi = np.exp(-t)
-        a = self.log_precision.density.a
-        bounded = self.terms[2] > 0.0 or self.terms[3] > 0.0 or self.disp_limits[1] < math.inf
-        mean_phi = float(weight @ phi) if bounded or a > 1.0 else math.inf
-        sd_phi = math.sqrt(max(weight @ phi**2 - mean_phi**2, 0.0)) if bounded or a > 2.0 else math.inf
+        (t, weight, mean_phi), (*_, square_phi) = self._for_power(1), self._for_power(2)
+        sd_phi = math.sqrt(max(square_phi - mean_phi**2, 0.0)) if square_phi < math.inf else math.inf
         c, left = self._spectral_conditional(t)
         mean_c = weight @ c
         cov_c = (c - mean_c).T @ ((c - mean_c) * weight[:, None]) + np.diag(weight @ left)
@@ -188,6 +163,25 @@ class IndependentPosterior:
         if self.n_flat:
             mean, cov = self._with_flat(mean, cov, mean_phi)
         return Moments(mean, cov, mean_phi, sd_phi)
+
+    def _for_power(self, power):
+        """Nodes and weights for expectations that grow like a power of the dispersion, and the power's expectation.
+
+        When the posterior has heavy tails these are the nodes of the density times that power, reweighted; where the
+        expectation is infinite, the posterior's own.
+        """
+        law = self.log_precision
+        bounded = self.terms[2] > 0.0 or self.terms[3] > 0.0 or self.disp_limits[1] < math.inf
+        if law.density.a > _LIGHT:
+            t, weight = law.nodes
+            return t, weight, float(weight @ np.exp(-power * t))
+        if not bounded and law.density.a <= power:
+            return *law.nodes, math.inf
+        t, weight = LogPrecision(law.density._replace(a=law.density.a - power)).nodes
+        last = t[-1]
+        weight = weight * np.exp(power * (t - last))
+        total = weight.sum()
+        return t, weight / total, math.exp(-power * last) / float(total)
 
     def _spectral_conditional(self, t):
         """Means (K, p) and variances (K, p) of the spectral coordinates c given log precisions `t` (K,)."""
@@ -201,8 +195,12 @@ class IndependentPosterior:
 
     def conditional(self, combinations):
         """Distribution of the linear combinations `combinations` (k, p) of beta over the precision."""
-        mu, transform = self._projected[1], self._spectral[3]
         t, weight = self.log_precision.nodes
+        return Mixture(weight, t, *self.given_log_precision(combinations, t))
+
+    def given_log_precision(self, combinations, t):
+        """Means and variances (K, k) of the linear combinations (k, p) of beta given log precisions `t` (K,)."""
+        mu, transform = self._projected[1], self._spectral[3]
         c, left = self._spectral_conditional(t)
         constant, extra = 0.0, 0.0
         if self.n_flat:
@@ -213,7 +211,7 @@ class IndependentPosterior:
             constant = half @ top[:, -1]
             extra = np.exp(-t)[:, None] * (half**2).sum(axis=1)
         half = combinations @ transform
-        return Mixture(weight, t, constant + combinations @ mu + c @ half.T, extra + left @ (half * half).T)
+        return constant + combinations @ mu + c @ half.T, extra + left @ (half * half).T
 
     def _with_flat(self, mean, cov, mean_phi):
         """Moments of all coefficients from those of the coefficients with proper priors."""
@@ -222,7 +220,8 @@ class IndependentPosterior:
         solve = np.linalg.inv(top[:, :q])
         slope = -solve @ top[:, q:-1]
         full = np.empty((order.size - 1, order.size - 1))
-        joint = np.block([[slope @ cov @ slope.T + mean_phi * solve @ solve.T, slope @ cov], [cov @ slope.T, cov]])
+        own = slope @ cov @ slope.T + mean_phi * solve @ solve.T if mean_phi < math.inf else np.full((q, q), math.inf)
+        joint = np.block([[own, slope @ cov], [cov @ slope.T, cov]])
         full[np.ix_(order[:-1], order[:-1])] = joint
         means = np.empty(order.size - 1)
         means[order[:-1]] = np.concatenate([solve @ top[:, -1] + slope @ mean, mean])

@@ -7,20 +7,29 @@ import numpy as np
 
 from glmbayes.errors import ImproperPosteriorError, SamplerError
 from glmbayes.kernels import log_precision as kernel
+from glmbayes.kernels.log_density import LogDensity
+from glmbayes.kernels.quadrature import resolve, rises
+from glmbayes.posteriors.gamma_variates import inverse_gamma
 
 _CANDIDATES = 1 << 16  # a compiled call looks at no more: well under 0.2 s
-_DROP = 42.0  # quadrature covers all points whose log density is within this of the maximum
-_NODES = 2048
+_POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(20)  # of a panel
+
+_LARGEST = 700.0  # |log dispersion| that a double holds
 
 EMPTY = np.empty(0)
 
 
 def raise_for(status):
     """Turn a kernel status into the library's exception."""
-    if status == kernel.IMPROPER:
+    if status == kernel.IMPROPER_LOW:
         raise ImproperPosteriorError(
-            "the posterior of the dispersion is improper: its density does not fall off towards 0 or infinity. "
-            "Use a proper prior on the dispersion or more data."
+            "the posterior is improper as the dispersion goes to infinity: there are too few observations for the flat "
+            "coefficients and the prior on the dispersion. Use more data, fewer flat coefficients or a proper prior."
+        )
+    if status == kernel.IMPROPER_HIGH:
+        raise ImproperPosteriorError(
+            "the posterior is improper as the dispersion goes to 0: the data are fitted exactly and the prior does not "
+            "keep the dispersion from 0. Use a positive rate, disp_lower or fewer columns."
         )
     if status == kernel.STUCK:
         raise SamplerError(
@@ -34,7 +43,7 @@ def raise_for(status):
 
 
 class LogPrecision:
-    """Density of t = log(1 / dispersion); see `glmbayes.kernels.log_precision` for the form."""
+    """Density of t = log(1 / dispersion); see `glmbayes.kernels.log_density` for the form."""
 
     def __init__(self, density):
         self.density = density
@@ -43,12 +52,21 @@ class LogPrecision:
     def of_gamma(cls, shape, rate, disp_lower, disp_upper):
         """Gamma(shape, rate) precision with the dispersion limited to [disp_lower, disp_upper]."""
         lower, upper = limits_on_t(disp_lower, disp_upper)
-        return cls(kernel.LogDensity(float(shape), float(rate), 0.0, 0.0, EMPTY, EMPTY, EMPTY, lower, upper))
+        return cls(LogDensity(float(shape), float(rate), 0.0, 0.0, 0.0, 1.0, EMPTY, EMPTY, lower, upper))
+
+    def _envelope(self):
+        env = kernel.new_envelope()
+        raise_for(kernel.build_envelope(self.density, env))
+        return env
+
+    @cached_property
+    def mode(self):
+        """Where the density of t is largest."""
+        return float(self._envelope().scale[0])
 
     def draw(self, n, rng):
         """`n` exact draws of t and the candidates each took."""
-        env = kernel.new_envelope()
-        raise_for(kernel.build_envelope(self.density, env))
+        env = self._envelope()
         t = np.empty(n)
         iters = np.zeros(n, np.int64)
         done = 0
@@ -59,20 +77,13 @@ class LogPrecision:
         raise_for(status)
         return t, iters
 
-    def log_values(self, t):
-        """The unnormalised log density at points `t` (vectorised)."""
+    def log_value(self, t):
+        """The unnormalised log density at one point."""
         f = self.density
-        t = np.asarray(t, dtype=float)
-        with np.errstate(over="ignore"):
-            value = f.a * t
-            value = value - f.b * np.exp(t) if f.b else value
-            value = value - f.c * np.exp(-t) if f.c else value
-            value = value - f.d * np.exp(-0.5 * t) if f.d else value
-            for log_lambda, h, k in zip(f.log_lambda, f.h, f.k):
-                x = t + log_lambda
-                value = value - h * np.logaddexp(0.0, x)
-                value = value - k * np.exp(-np.logaddexp(0.0, -x)) if k else value
-        return value
+        u = math.exp(t)
+        value = f.a * t - f.b * u - f.c / u - f.d / math.sqrt(u) - f.e * math.log1p(u / f.g)
+        odds = f.lam * u
+        return float(value - (0.5 * np.log1p(odds) + f.k * odds / (1.0 + odds)).sum())
 
     @cached_property
     def nodes(self):
@@ -86,61 +97,21 @@ class LogPrecision:
         """Logarithm of the integral of exp(f) over its range."""
         log_w = self._log_nodes[1]
         top = log_w.max()
-        return float(top + math.log(np.exp(log_w - top).sum()))
+        return self.log_value(self.mode) + float(top + math.log(np.exp(log_w - top).sum()))
 
     @cached_property
     def _log_nodes(self):
-        """Points, and log of (quadrature weight x density).
-
-        Gauss-Legendre on panels between the knots of the sampler's own envelope, refined like it, so that narrow,
-        skewed and two-peaked densities are resolved alike.
-        """
-        knots = self._panels
-        x, w = np.polynomial.legendre.leggauss(16)
-        half = 0.5 * np.diff(knots)
-        t = (0.5 * (knots[1:] + knots[:-1]))[:, None] + half[:, None] * x
-        return t.ravel(), (self.log_values(t) + np.log(half[:, None] * w)).ravel()
-
-    @cached_property
-    def _panels(self):
-        f = self.density
-        env = kernel.new_envelope()
-        raise_for(kernel.build_envelope(f, env))
-        mode, sd = env.scale
+        """Points, and log of (quadrature weight x density relative to the mode): Gauss-Legendre on panels."""
+        env = self._envelope()
+        if not resolve(self.density, env):
+            raise_for(kernel.STUCK)
         knots = env.knot[: env.count[0] + 1]
         knots = knots[np.isfinite(knots)]
-        points = np.unique(np.concatenate([knots, [mode]]))
-        top = self.log_values(points).max()
-        points = self._reach(points, top, sd, f.lower, -1)
-        points = self._reach(points, top, sd, f.upper, +1)
-        # halve panels until none carries a visible kink: compare f at the middle with the chord
-        for _ in range(40):
-            left, right = points[:-1], points[1:]
-            middle = 0.5 * (left + right)
-            ends = self.log_values(points)
-            centre = self.log_values(middle)
-            top = max(top, ends.max(), centre.max())
-            rough = np.abs(centre - 0.5 * (ends[:-1] + ends[1:])) > 1.0
-            alive = np.maximum(np.maximum(ends[:-1], ends[1:]), centre) > top - _DROP
-            split = rough & alive
-            if not split.any() or points.size > _NODES:
-                break
-            points = np.sort(np.concatenate([points, middle[split]]))
-        ends = self.log_values(points)
-        live = np.nonzero(ends > top - _DROP)[0]
-        return points[max(live[0] - 1, 0) : live[-1] + 2]
-
-    def _reach(self, points, top, sd, limit, side):
-        """Extend the panels outwards until the density is negligible."""
-        edge = points[-1] if side > 0 else points[0]
-        step = sd
-        added = []
-        while edge != limit and self.log_values(edge) > top - _DROP and len(added) < 200:
-            edge = edge + side * step
-            edge = min(edge, limit) if side > 0 else max(edge, limit)
-            step *= 1.5
-            added.append(edge)
-        return np.sort(np.concatenate([points, added]))
+        half = 0.5 * np.diff(knots)
+        t = (0.5 * (knots[1:] + knots[:-1])[:, None] + half[:, None] * _POINTS).ravel()
+        height = np.empty(t.size)
+        rises(self.density, self.mode, t, height)
+        return t, height + np.log(half[:, None] * _WEIGHTS).ravel()
 
     def expect(self, values):
         """Posterior expectation of `values` given at the quadrature points (first axis)."""
@@ -154,6 +125,19 @@ def gamma_log_constant(shape, rate, disp_lower, disp_upper):
     if (disp_upper == math.inf and shape <= 0.0) or (disp_lower == 0.0 and rate <= 0.0):
         return math.nan
     return -LogPrecision.of_gamma(shape, rate, disp_lower, disp_upper).log_normaliser
+
+
+def gamma_dispersions(prior, n, rng):
+    """`n` draws of the dispersion from a gamma prior on the precision, within its limits (at most rate * 1e300)."""
+    if prior.disp_lower == 0.0 and prior.disp_upper == math.inf:
+        return inverse_gamma(rng, prior.shape, prior.rate, n)
+    t, _ = LogPrecision.of_gamma(prior.shape, prior.rate, prior.disp_lower, prior.disp_upper).draw(n, rng)
+    return dispersion_of(t, prior.disp_lower, prior.disp_upper)
+
+
+def dispersion_of(t, disp_lower=0.0, disp_upper=math.inf):
+    """exp(-t) within what a double holds and within the limits, which the exponential may miss by the last digit."""
+    return np.clip(np.exp(-np.clip(t, -_LARGEST, _LARGEST)), disp_lower, disp_upper)
 
 
 def limits_on_t(disp_lower, disp_upper):

@@ -7,7 +7,7 @@ the log precision's posterior, any L beta has distribution sum_k w_k N(mean_k, v
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 
 class Mixture(NamedTuple):
@@ -27,6 +27,13 @@ class Mixture(NamedTuple):
     mean: np.ndarray
     var: np.ndarray
 
+    def location(self):
+        """Means and standard deviations (k,)."""
+        mean = self.weight @ self.mean
+        apart = self.mean - mean
+        apart[np.abs(apart) <= 1e-15 * np.abs(mean)] = 0.0  # rounding of equal means
+        return mean, np.sqrt(self.weight @ (self.var + apart**2))
+
     def cdf(self, values):
         """P(combination_i <= values_i) for values (k,)."""
         sd = np.sqrt(self.var)
@@ -42,14 +49,23 @@ class Mixture(NamedTuple):
         return np.tensordot(density, self.weight, axes=(-2, 0))
 
     def quantile(self, probability):
-        """Quantiles (k,) at one probability, by bisection on the distribution function."""
-        spread = 40.0 * np.sqrt(self.var.max(axis=0)) + np.ptp(self.mean, axis=0) + 1e-300
-        centre = self.weight @ self.mean
-        low, high = centre - spread, centre + spread
+        """Quantiles (k,) at one probability: Newton's steps on the distribution function, kept in a bracket."""
+        keep = self.weight > 1e-17 * min(probability, 1.0 - probability)
+        if not keep.all():
+            return Mixture(self.weight[keep], self.t[keep], self.mean[keep], self.var[keep]).quantile(probability)
+        mean, sd = self.location()
+        if not sd.any():
+            return mean
+        wide = 40.0 * np.sqrt(self.var.max(axis=0)) + np.ptp(self.mean, axis=0)
+        low, high = mean - wide, mean + wide
+        x = mean + sd * ndtri(probability)
         for _ in range(200):
-            middle = 0.5 * (low + high)
-            below = self.cdf(middle) < probability
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-            if np.all(high - low <= 1e-14 * np.maximum(np.abs(low), np.abs(high))):
+            above = self.cdf(x) - probability
+            low, high = np.where(above < 0.0, x, low), np.where(above < 0.0, high, x)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                new = x - above / self.pdf(x)
+            new = np.where((new > low) & (new < high), new, 0.5 * (low + high))
+            step, x = np.abs(new - x), new
+            if not np.any(step > 1e-13 * (sd + np.abs(x))):
                 break
-        return 0.5 * (low + high)
+        return x

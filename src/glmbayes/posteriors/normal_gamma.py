@@ -64,15 +64,23 @@ class NormalGammaPosterior:
         cov = np.full(transform.shape, math.inf) if a <= 1.0 else mean * (transform * v) @ transform.T
         return Moments(self.prior.mu + transform @ (s * z * v), cov, mean, sd)
 
-    def conditional(self, combinations):
-        """Distribution of the linear combinations `combinations` (k, p) of beta over the precision."""
-        s, z, rate, transform = self.spectral()
-        t, weight = LogPrecision.of_gamma(self.shape, rate, 0.0, math.inf).nodes
+    @property
+    def log_precision(self):
+        """The marginal of t = log(1 / dispersion)."""
+        return LogPrecision.of_gamma(self.shape, self.spectral()[2], 0.0, math.inf)
+
+    def given_log_precision(self, combinations, t):
+        """Means and variances (K, k) of the linear combinations (k, p) of beta given log precisions `t` (K,)."""
+        s, z, _, transform = self.spectral()
         v = 1.0 / (1.0 + s * s)
         half = combinations @ transform
-        mean = combinations @ self.prior.mu + half @ (s * z * v)
         var = np.exp(-t)[:, None] * ((half * half) @ v)
-        return Mixture(weight, t, np.broadcast_to(mean, var.shape), var)
+        return np.broadcast_to(combinations @ self.prior.mu + half @ (s * z * v), var.shape), var
+
+    def conditional(self, combinations):
+        """Distribution of the linear combinations `combinations` (k, p) of beta over the precision."""
+        t, weight = self.log_precision.nodes
+        return Mixture(weight, t, *self.given_log_precision(combinations, t))
 
     def log_evidence(self):
         """Log marginal likelihood of the data, all constants included."""

@@ -5,8 +5,11 @@ complement of X and the singular value decomposition C Z = U S V', the coordinat
 
     y*_i ~ N(0, 1 + s_i^2 / u),
 
-so the log density of t = log u is a sum over i of ½ t - ½ softplus(t - log s_i^2) - ½ y*_i^2 logistic(t - log s_i^2),
-of the form that `kernels.log_precision` draws from exactly; the same holds for any prior of `priors.sigma`, and for
+so the log density of t = log u is, with lambda_i = 1 / s_i^2, a sum over i of
+
+    t/2 - 1/2 log(1 + lambda_i u) - 1/2 y*_i^2 lambda_i u / (1 + lambda_i u),
+
+of the form of `kernels.log_density`, from which draws are exact; the same holds for any prior of `priors.sigma` and for
 gamma precisions.  Given u, V'a is normal with independent coordinates, and beta given a is normal.
 """
 
@@ -15,7 +18,7 @@ import math
 import numpy as np
 
 from glmbayes.errors import ImproperPosteriorError
-from glmbayes.kernels.log_precision import LogDensity
+from glmbayes.kernels.log_density import LogDensity
 from glmbayes.posteriors.log_precision import LogPrecision
 
 _ZERO = 1e-13  # singular values below this share of the largest are 0
@@ -57,12 +60,8 @@ class OneVariance:
 
     def _marginal(self, terms, upper):
         power, rate, c, d, e, g = (float(v) for v in terms)
-        log_lambda = -np.log(self.s2[self.seen])
-        h = np.full(log_lambda.size, 0.5)
-        k = 0.5 * self.projected2[self.seen]
-        a = power + 1.0 + 0.5 * log_lambda.size
-        if e > 0.0:
-            log_lambda, h, k = np.append(log_lambda, -math.log(g)), np.append(h, e), np.append(k, 0.0)
+        lam, k = 1.0 / self.s2[self.seen], 0.5 * self.projected2[self.seen]
+        a = power + 1.0 + 0.5 * lam.size
         lower = -2.0 * math.log(upper) if upper < math.inf else -math.inf
         if lower == -math.inf and c == 0.0 and d == 0.0 and not a > 0.0:
             raise ImproperPosteriorError(
@@ -70,7 +69,7 @@ class OneVariance:
                 "likelihood does not fall off for large group standard deviations, and the prior does not either. "
                 "Use a proper prior such as dHalfT(3, scale), or more groups (a flat prior needs three)."
             )
-        return LogPrecision(LogDensity(a, rate, c, d, log_lambda, h, k, lower, math.inf))
+        return LogPrecision(LogDensity(a, rate, c, d, e, g, lam, k, lower, math.inf))
 
     def draw(self, n, rng):
         """`n` draws: u (n,), effects (n, m), beta (n, p), and candidates per draw (n,)."""

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from glmbayes.errors import ImproperPosteriorError
-from glmbayes.posteriors.gamma_variates import standard_gamma
-from glmbayes.posteriors.log_precision import LogPrecision, gamma_log_constant
+from glmbayes.posteriors.gamma_variates import inverse_gamma
+from glmbayes.posteriors.log_precision import LogPrecision, dispersion_of, gamma_log_constant
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.moments import LOG_2PI, Moments
 from glmbayes.posteriors.normal import ones, raise_for_flat
@@ -25,7 +25,7 @@ class PrecisionPosterior:
         self.on_precision = on_precision
         self.n_w = n_w
         self.log_weights = log_weights
-        self.coef_mode = beta
+        self.coef_mode = beta.copy()
         self.shape = on_precision.shape + 0.5 * n_w
         self.rate = on_precision.rate + 0.5 * errors
         self.lower = on_precision.disp_lower
@@ -46,13 +46,13 @@ class PrecisionPosterior:
         beta = self.coef_mode
         coefficients = beta.copy().reshape(1, -1) if n == 1 else np.broadcast_to(beta, (n, beta.shape[0]))
         if self.lower == 0.0 and self.upper == math.inf:
-            dispersion = standard_gamma(rng, self.shape, n)
-            np.divide(self.rate, dispersion, out=dispersion)
-            return coefficients, dispersion, ones(n)
+            return coefficients, inverse_gamma(rng, self.shape, self.rate, n), ones(n)
         t, iters = LogPrecision.of_gamma(self.shape, self.rate, self.lower, self.upper).draw(n, rng)
-        return coefficients, np.clip(np.exp(-t), self.lower, self.upper), iters
+        return coefficients, dispersion_of(t, self.lower, self.upper), iters
 
-    def _log_precision(self):
+    @property
+    def log_precision(self):
+        """The distribution of t = log(1 / dispersion)."""
         return LogPrecision.of_gamma(self.shape, self.rate, self.lower, self.upper)
 
     def moments(self):
@@ -63,18 +63,22 @@ class PrecisionPosterior:
             mean = b / (a - 1.0) if a > 1.0 else math.inf
             sd = mean / math.sqrt(a - 2.0) if a > 2.0 else math.inf
         else:
-            t, weight = self._log_precision().nodes
+            t, weight = self.log_precision.nodes
             phi = np.exp(-t)
             mean = float(weight @ phi) if a > 1.0 or self.upper < math.inf else math.inf
             finite = a > 2.0 or self.upper < math.inf
             sd = math.sqrt(max(weight @ phi**2 - mean**2, 0.0)) if finite else math.inf
         return Moments(self.coef_mode.copy(), np.zeros((p, p)), mean, sd)
 
+    def given_log_precision(self, combinations, t):
+        """Means (K, k) of the linear combinations (k, p) of beta, which is known, and variances of 0."""
+        mean = np.broadcast_to(combinations @ self.coef_mode, (t.shape[0], combinations.shape[0]))
+        return mean, np.zeros(mean.shape)
+
     def conditional(self, combinations):
         """The linear combinations `combinations` (k, p) of beta, which is known, over the precision."""
-        t, weight = self._log_precision().nodes
-        mean = np.broadcast_to(combinations @ self.coef_mode, (t.shape[0], combinations.shape[0]))
-        return Mixture(weight, t, mean, np.zeros(mean.shape))
+        t, weight = self.log_precision.nodes
+        return Mixture(weight, t, *self.given_log_precision(combinations, t))
 
     def log_evidence(self):
         """Log marginal likelihood of the data given beta, all constants included."""

@@ -25,7 +25,14 @@ def Prior_Setup(
     offset=None,
     subset=None,
     na_action="drop",
-    **settings,
+    pwt=None,
+    n_prior=None,
+    sd=None,
+    dispersion=None,
+    mu=None,
+    k=1,
+    intercept_source="null_model",
+    effects_source="null_effects",
 ):
     """Default prior parameters for a regression model.
 
@@ -46,8 +53,8 @@ def Prior_Setup(
     pwt : float or (p,) array, optional
         Prior weight in (0, 1), for all coefficients or for each; 0.01, or 0.05 from 14 coefficients on.
     n_prior : float, optional
-        Prior sample size; alone it sets pwt = n_prior / (n_prior + n_eff).  With a vector pwt it sets the weight of
-        the dispersion's prior, by default that of the mean pwt.
+        Prior sample size; it takes the place of a single pwt: pwt = n_prior / (n_prior + n_eff).  With a vector pwt
+        it is what the dispersion's prior is worth, by default that of the mean pwt.
     sd : (p,) array, optional
         Prior standard deviations of the coefficients, instead of pwt; needs n_prior.
     dispersion : float, optional
@@ -91,7 +98,19 @@ def Prior_Setup(
         na_action=na_action,
         env=sys._getframe(1),
     )
-    return prior_setup_from_design(design, family, weights_type=weights_type, **settings)
+    return prior_setup_from_design(
+        design,
+        family,
+        weights_type=weights_type,
+        pwt=pwt,
+        n_prior=n_prior,
+        sd=sd,
+        dispersion=dispersion,
+        mu=mu,
+        k=k,
+        intercept_source=intercept_source,
+        effects_source=effects_source,
+    )
 
 
 def prior_setup_from_design(
@@ -168,9 +187,9 @@ def resolve_weights_type(weights, weights_type):
         if not np.array_equal(weights, np.rint(weights)):
             odd = float(weights[np.argmax(weights != np.rint(weights))])
             raise InputError(
-                f"weights hold fractions (for instance {odd:g}): say what they mean. weights_type='frequency': a weight "
-                "counts observations, and the sample size is their sum; weights_type='precision': observation i has "
-                "variance dispersion / weight[i] (as in R's lm), and the sample size is the number of rows."
+                f"weights hold fractions (for instance {odd:g}): say what they mean. weights_type='frequency': a "
+                "weight counts observations, and the sample size is their sum; weights_type='precision': observation i "
+                "has variance dispersion / weight[i] (as in R's lm), and the sample size is the number of rows."
             )
         return "frequency"
     return weights_type
@@ -200,20 +219,13 @@ def _prior_weights(pwt, sd, n_prior, fit, dispersion, names):
     single = not isinstance(pwt, Mapping) and np.ndim(pwt) == 0
     pwt = scalar(pwt, "pwt") if single else _by_name(pwt, "pwt", names)
     if not np.all((pwt > 0.0) & (pwt < 1.0)):
-        raise InputError(
-            f"pwt must be between 0 and 1, both excluded (the prior's weight against the data); got {pwt}."
-        )
+        raise InputError(f"pwt, the prior's weight against the data, must be between 0 and 1 (excluded); got {pwt}.")
     if not single and p == 1:
         pwt, single = float(pwt[0]), True
-    if single and n_prior is not None:
-        raise InputError(
-            "give pwt or n_prior, not both: with one weight for all coefficients they say the same, "
-            f"pwt = n_prior / (n_prior + n_eff), n_eff = {n_eff:g}."
-        )
     if n_prior is None:
         mean = float(np.mean(pwt))
-        n_prior = mean / (1.0 - mean) * n_eff
-    return pwt, None, n_prior
+        return pwt, None, mean / (1.0 - mean) * n_eff
+    return n_prior / (n_prior + n_eff) if single else pwt, None, n_prior
 
 
 def _by_name(value, name, names):
@@ -225,8 +237,8 @@ def _by_name(value, name, names):
     array = np.atleast_1d(array.astype(np.float64))
     if labels is not None and sorted(labels) != sorted(names):
         raise InputError(
-            f"the names of {name} do not match the coefficients: got {', '.join(labels)}; the model has, in this order, "
-            f"{', '.join(names)}."
+            f"the names of {name} do not match the coefficients: got {', '.join(labels)}; the model has, in this "
+            f"order, {', '.join(names)}."
         )
     if array.shape[0] != len(names):
         raise InputError(
@@ -235,4 +247,8 @@ def _by_name(value, name, names):
         )
     if not np.isfinite(array).all():
         raise InputError(f"{name} must be finite; got {array}.")
-    return array if labels is None else array[[labels.index(n) for n in names]]
+    if labels is None or tuple(labels) == tuple(names):
+        return array
+    if len(set(names)) < len(names):
+        raise InputError(f"{name} cannot be matched by name: {', '.join(names)} are not all different. Use a list.")
+    return array[[labels.index(n) for n in names]]

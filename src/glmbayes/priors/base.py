@@ -1,16 +1,15 @@
-"""What the priors share: the coefficient part (mu, Sigma) and the frozen-value behaviour."""
+"""What the priors share: frozen values that describe themselves and build posteriors."""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
 
-from glmbayes.checks import any_float_array, labels_of, scalar
+from glmbayes.checks import scalar
 from glmbayes.errors import InputError
-from glmbayes.kernels.covariance import ASYMMETRIC, FLAT, NOT_FINITE, OK, factor_covariance
-from glmbayes.kernels.linalg import asymmetry
+from glmbayes.kernels.log_precision import DONE
 from glmbayes.posteriors.mixture import Mixture
-from glmbayes.posteriors.normal import NormalPosterior
+from glmbayes.posteriors.normal import CHUNK, NormalPosterior
 from glmbayes.rows import reduce
 
 
@@ -67,6 +66,29 @@ def empty_blocks(n, n_blocks, p):
     iters = np.empty((n_blocks, n), np.int64)
     iters.fill(1)
     return np.empty((n_blocks, n, p)), np.empty((n_blocks, n)), iters, np.empty((n_blocks, p))
+
+
+def in_pieces(n, n_blocks, p, starts, work):
+    """Call `work(blocks, draws, starts of the blocks)` on pieces of the (block, draw) table, each well under 0.2 s.
+
+    `work` returns (block, status) as the kernels do; the first failure ends it.  A piece is contiguous in arrays
+    (J, n, ...): all draws of some blocks, or some draws of one block.
+    """
+    if n * n_blocks * p <= CHUNK:
+        return work(slice(0, n_blocks), slice(0, n), starts)
+    blocks, draws = max(1, CHUNK // (n * p)), min(n, max(1, CHUNK // p))
+    for j in range(0, n_blocks, blocks):
+        some = slice(j, min(j + blocks, n_blocks))
+        for i in range(0, n, draws):
+            failed, status = work(some, slice(i, min(i + draws, n)), starts[j : some.stop + 1])
+            if status != DONE:
+                return j + failed, status
+    return 0, DONE
+
+
+def of_blocks(values, blocks):
+    """The rows of `values` for some blocks; a single row holds for all."""
+    return values if values.shape[0] == 1 else values[blocks]
 
 
 def by_draw(draws, dispersion, iters, mode, failure):
@@ -142,9 +164,9 @@ class Prior(Frozen):
         var = np.einsum("ij,jk,ik->i", combinations, Sigma, combinations)
         return Mixture(np.ones(1), np.zeros(1), (combinations @ mu)[None, :], var[None, :])
 
-    def conditional_covariance(self, rows, dispersion):
-        """Posterior covariance of the coefficients given the dispersion."""
-        return NormalPosterior(rows, self.coefficient, dispersion).moments().cov
+    def given_dispersion(self, rows, dispersion):
+        """Posterior mean (p,) and covariance (p, p) of the coefficients given the dispersion."""
+        return NormalPosterior(rows, self.coefficient, dispersion).moments()[:2]
 
     def posterior(self, y, x, offset, weights, weights_type, coefficient):
         """The posterior given checked arrays and this prior's part for them (see `coefficient_for`)."""
@@ -175,202 +197,3 @@ def _rebuild(kind, arguments, names):
     prior = kind(**arguments)
     prior.coefficient.names = names
     return prior
-
-
-class CoefficientPrior:
-    """beta ~ N(mu, Sigma), in one version or one per block.
-
-    Attributes
-    ----------
-    mu : (p,) array, or (J, p) when it varies by block
-    Sigma : (p, p) array, or (J, p, p)
-    low : lower Cholesky factor(s) of Sigma
-    names : tuple of coefficient names carried by mu or Sigma, or None
-    flat : whether any prior variance is infinite
-    """
-
-    __slots__ = ("Sigma", "flat", "low", "mu", "names")
-
-    def __init__(self, mu, Sigma, sigma_name="Sigma", allow_flat=True):
-        names = None
-        if isinstance(mu, float) and isinstance(Sigma, float):  # one coefficient, as in hierarchical models
-            mu, Sigma = np.array([mu]), np.array([[Sigma]])
-        else:
-            if type(mu) is not np.ndarray or type(Sigma) is not np.ndarray:
-                names = labels_of(mu) or labels_of(Sigma)
-                Sigma = _reorder(Sigma, names, sigma_name)
-            mu = any_float_array(mu, "mu").copy()
-            Sigma = any_float_array(Sigma, sigma_name).copy()
-        if Sigma.shape != mu.shape * 2 or mu.ndim != 1:
-            mu, Sigma = _match_shapes(mu, Sigma, sigma_name)
-        low = np.empty(Sigma.shape)
-        if mu.ndim == 1 and Sigma.ndim == 2:
-            status = factor_covariance(mu, Sigma, low)
-            if status > FLAT:
-                _refuse(mu, Sigma, sigma_name, status, "")
-            flat = status == FLAT
-        else:
-            flat = _factor_blocks(mu, Sigma, low, sigma_name)
-        if flat and not allow_flat:
-            raise InputError(
-                f"{sigma_name} must be finite here: a flat coefficient is ambiguous when its variance scales with "
-                "the dispersion. Use dIndependent_Normal_Gamma or dIndependent_Normal with Sigma infinite."
-            )
-        self.mu = mu
-        self.Sigma = Sigma
-        self.low = low
-        self.names = names
-        self.flat = flat
-
-    @property
-    def blocks(self):
-        """Number of blocks that mu or Sigma describe, or None for a single version."""
-        if self.mu.ndim == 2:
-            return self.mu.shape[0]
-        return self.Sigma.shape[0] if self.Sigma.ndim == 3 else None
-
-    def aligned(self, names):
-        """The same prior with its coefficients in the order of `names`; a mismatch is an error."""
-        if self.names is None or names is None or self.names == tuple(names):
-            return self
-        if sorted(self.names) != sorted(names):
-            raise InputError(
-                f"the prior's coefficient names do not match the design's: got {list(self.names)}, the design has, "
-                f"in this order, {list(names)}."
-            )
-        order = [self.names.index(name) for name in names]
-        new = object.__new__(CoefficientPrior)
-        new.mu = np.ascontiguousarray(self.mu[..., order])
-        new.Sigma = np.ascontiguousarray(self.Sigma[..., order, :][..., order])
-        new.low = np.empty_like(new.Sigma)
-        factor_covariance(new.mu, new.Sigma, new.low)
-        new.names = tuple(names)
-        new.flat = self.flat
-        return new
-
-    def by_block(self, names, p, n_blocks):
-        """mu (J or 1, p) and Cholesky factors (J or 1, p, p) for `n_blocks` blocks."""
-        part = self if self.names is None else self.aligned(names)
-        part.check_length(p)
-        mu, low = part.mu, part.low
-        mu = mu if mu.ndim == 2 else mu.reshape(1, -1)
-        low = low if low.ndim == 3 else low.reshape(1, p, p)
-        for name, count in (("mu", mu.shape[0]), ("Sigma", low.shape[0])):
-            if count not in (1, n_blocks):
-                raise InputError(f"{name} describes {count} blocks but the data have {n_blocks}.")
-        return mu, low
-
-    def check_length(self, p):
-        """Raise unless the prior has `p` coefficients."""
-        if self.mu.shape[-1] != p:
-            raise InputError(
-                f"the prior has {self.mu.shape[-1]} coefficient(s) but the design has {p} column(s): "
-                "mu must have one entry and Sigma one row and column per column of x."
-            )
-
-    def sample(self, n, rng, scale=1.0):
-        """`n` draws of beta, the covariance multiplied by `scale` (scalar or (n,))."""
-        if self.flat:
-            raise InputError("a prior with flat coefficients (infinite variances) is improper: it cannot be sampled.")
-        if self.blocks is not None:
-            raise InputError("a prior that varies by block cannot be sampled as one: build the block's own prior.")
-        z = rng.standard_normal((n, self.mu.shape[0])) * np.sqrt(np.reshape(scale, (-1, 1)))
-        return self.mu + z @ self.low.T
-
-    def describe(self, sigma_name="Sigma"):
-        """Lines for a repr: means, standard deviations and correlations."""
-        if self.blocks is not None:
-            return [
-                f"  {self.blocks} blocks of {self.mu.shape[-1]} coefficient(s), mu {self.mu.shape}, "
-                f"{sigma_name} {self.Sigma.shape}"
-            ]
-        p = self.mu.shape[0]
-        names = self.names or tuple(f"beta[{i}]" for i in range(p))
-        sd = np.sqrt(np.diag(self.Sigma))
-        width = max(map(len, names))
-        shown = range(p) if p <= 12 else range(10)
-        lines = [f"  {'':<{width}}  {'mean':>11}  {'sd' if sigma_name == 'Sigma' else 'sd / sqrt(phi)':>11}"]
-        lines += [f"  {names[i]:<{width}}  {self.mu[i]:>11.5g}  {sd[i]:>11.5g}" for i in shown]
-        if p > 12:
-            lines.append(f"  ... and {p - 10} more")
-        if 1 < p <= 6 and not self.flat:
-            correlation = self.Sigma / np.outer(sd, sd)
-            lines.append("  correlation")
-            lines += ["  " + " ".join(f"{correlation[i, j]:>7.3f}" for j in range(i + 1)) for i in range(p)]
-        return lines
-
-
-def _reorder(Sigma, names, sigma_name):
-    """Put a labelled Sigma in the order of mu's names."""
-    rows = labels_of(Sigma)
-    if rows is None or names is None or rows == names == labels_of(Sigma, axis=1):
-        return Sigma
-    if sorted(rows) != sorted(names) or sorted(labels_of(Sigma, axis=1) or rows) != sorted(names):
-        raise InputError(f"{sigma_name} and mu must name the same coefficients; got {list(rows)} and {list(names)}.")
-    return Sigma.loc[list(names), list(names)] if hasattr(Sigma, "loc") else Sigma
-
-
-def _match_shapes(mu, Sigma, sigma_name):
-    """Scalars, column vectors and block versions to (p,) or (J, p) and (p, p) or (J, p, p)."""
-    if Sigma.ndim <= 1:
-        if Sigma.size != 1:
-            raise InputError(f"{sigma_name} must be a (p, p) covariance matrix; got shape {Sigma.shape}. Use np.diag.")
-        Sigma = Sigma.reshape(1, 1)
-        if mu.size > 1 and not (mu.ndim == 2 and mu.shape[1] == 1):
-            raise InputError(
-                f"{sigma_name} may be a scalar only for a single coefficient; mu has {mu.size}. "
-                f"Write {sigma_name}={float(Sigma[0, 0]):g} * np.eye({mu.size}) for independent coefficients."
-            )
-    p = Sigma.shape[-1]
-    if Sigma.ndim > 3 or Sigma.shape[-2] != p:
-        raise InputError(f"{sigma_name} must be square, (p, p) or (J, p, p); got shape {Sigma.shape}.")
-    if mu.ndim == 0 or (mu.ndim == 2 and mu.shape[1] == 1 and mu.shape[0] == p and p > 1):
-        mu = mu.reshape(-1)
-    if mu.ndim > 2 or mu.shape[-1] != p:
-        raise InputError(
-            f"mu and {sigma_name} must agree: mu has shape {mu.shape}, {sigma_name} has shape {Sigma.shape} "
-            "(expected (p,) and (p, p), or (J, p) and (J, p, p) for blocks)."
-        )
-    if mu.ndim == 2 and Sigma.ndim == 3 and mu.shape[0] != Sigma.shape[0]:
-        raise InputError(f"mu describes {mu.shape[0]} blocks but {sigma_name} {Sigma.shape[0]}.")
-    if mu.ndim == 2 and mu.shape[0] == 1 and Sigma.ndim == 2:
-        mu = mu.reshape(-1)
-    return np.ascontiguousarray(mu), np.ascontiguousarray(Sigma)
-
-
-def _factor_blocks(mu, Sigma, low, sigma_name):
-    flat = False
-    for j in range(max(mu.shape[0] if mu.ndim == 2 else 1, Sigma.shape[0] if Sigma.ndim == 3 else 1)):
-        m = mu[j] if mu.ndim == 2 else mu
-        block = j if Sigma.ndim == 3 else slice(None)
-        status = (
-            factor_covariance(m, Sigma[block], low[block])
-            if Sigma.ndim == 3 or j == 0
-            else (OK if np.isfinite(m).all() else NOT_FINITE)
-        )
-        if status > FLAT:
-            _refuse(m, Sigma[block], sigma_name, status, f" (block {j})")
-        flat = flat or status == FLAT
-    return flat
-
-
-def _refuse(mu, Sigma, sigma_name, status, where):
-    if status == NOT_FINITE:
-        if not np.isfinite(mu).all():
-            raise InputError(f"mu must be finite{where}; got {mu}.")
-        raise InputError(
-            f"{sigma_name} must be finite{where}, except for infinite variances on the diagonal (flat coefficients, "
-            "with zero covariances)."
-        )
-    if status == ASYMMETRIC:
-        raise InputError(
-            f"{sigma_name} must be symmetric{where}; entries differ by up to {asymmetry(Sigma):.3g} relative to the "
-            f"standard deviations. Try ({sigma_name} + {sigma_name}.T) / 2."
-        )
-    finite = np.where(np.isinf(np.diag(Sigma)))[0]
-    core = np.delete(np.delete(Sigma, finite, 0), finite, 1)
-    smallest = float(np.linalg.eigvalsh((core + core.T) / 2).min()) if core.size else math.nan
-    raise InputError(
-        f"{sigma_name} must be positive definite{where}; its smallest eigenvalue is {smallest:.3g}. "
-        f"It is a covariance matrix (variances on the diagonal, not standard deviations or precisions)."
-    )

@@ -4,14 +4,13 @@ import math
 
 import numpy as np
 
-from glmbayes.checks import count, float_array, labels_of, scalar
-from glmbayes.errors import InputError
+from glmbayes.checks import any_float_array, count, float_array, scalar
+from glmbayes.errors import ImproperPosteriorError, InputError
 from glmbayes.kernels.blocks import block_errors
 from glmbayes.kernels.linalg import all_finite
-from glmbayes.kernels.log_precision import DONE
+from glmbayes.kernels.log_precision import DONE, IMPROPER_HIGH, IMPROPER_LOW
 from glmbayes.kernels.rows import squared_errors
-from glmbayes.posteriors.gamma_variates import standard_gamma
-from glmbayes.posteriors.log_precision import LogPrecision, gamma_log_constant
+from glmbayes.posteriors.log_precision import gamma_dispersions, gamma_log_constant
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.precision import PrecisionPosterior
 from glmbayes.priors.base import (
@@ -22,8 +21,10 @@ from glmbayes.priors.base import (
     empty_blocks,
     limit_arguments,
     limits_text,
+    read_only,
     set_field,
 )
+from glmbayes.priors.coefficients import coefficient_names, order_of
 from glmbayes.random import generator
 from glmbayes.rows import errors_at
 
@@ -54,16 +55,15 @@ class dGamma(Prior):
     (5,)
     """
 
-    __slots__ = ("beta", "disp_lower", "disp_upper", "names", "rate", "shape")
+    __slots__ = ("_beta", "disp_lower", "disp_upper", "names", "rate", "shape")
 
     def __init__(self, shape, rate, beta=None, *, disp_lower=None, disp_upper=None):
         names = None
         if beta is not None:
-            if type(beta) is np.ndarray and beta.ndim == 2 and beta.shape[0] > 1:
-                beta = float_array(beta, "beta", 2).copy()
-            else:
-                names = labels_of(beta)
-                beta = float_array(beta, "beta", 1).copy()
+            if type(beta) is not np.ndarray:
+                names = coefficient_names(beta)
+                beta = any_float_array(beta, "beta")
+            beta = float_array(beta, "beta", 2 if beta.ndim == 2 and beta.shape[0] > 1 else 1).copy()
             if not all_finite(beta):
                 raise InputError(f"beta must be finite; got {beta}.")
         lower, upper = 0.0, math.inf
@@ -71,12 +71,16 @@ class dGamma(Prior):
             lower, upper = dispersion_limits(disp_lower, disp_upper)
         set_field(self, "shape", scalar(shape, "shape"))
         set_field(self, "rate", scalar(rate, "rate", at_least=0.0))
-        set_field(self, "beta", beta)
+        set_field(self, "_beta", beta)
         set_field(self, "names", names)
         set_field(self, "disp_lower", lower)
         set_field(self, "disp_upper", upper)
 
     coefficient = None
+
+    @property
+    def beta(self):
+        return None if self._beta is None else read_only(self._beta)
 
     def _arguments(self):
         return {
@@ -87,8 +91,7 @@ class dGamma(Prior):
         }
 
     def __reduce__(self):
-        arguments = self._arguments()
-        return _rebuild, (arguments,)
+        return _rebuild, (self._arguments(), self.names)
 
     def __repr__(self):
         lines = [f"dGamma: {self._on_precision()}"]
@@ -102,7 +105,7 @@ class dGamma(Prior):
 
     def coefficient_for(self, names, p):
         """The known coefficients in the order of the design's columns."""
-        beta = self.beta
+        beta = self._beta
         if beta is None:
             raise InputError(
                 "dGamma needs the coefficients of a Gaussian model: dGamma(shape, rate, beta=...). To estimate them "
@@ -111,9 +114,7 @@ class dGamma(Prior):
         if beta.ndim != 1:
             raise InputError("this prior's beta varies by block: use rlmb_blocks.")
         if self.names is not None and names is not None and self.names != names:
-            if sorted(self.names) != sorted(names):
-                raise InputError(f"beta names {list(self.names)} but the design has, in this order, {list(names)}.")
-            return beta[[self.names.index(name) for name in names]]
+            return beta[order_of(self.names, names)]
         if beta.shape[0] != p:
             raise InputError(f"beta must have one entry per column of x ({p}); got {beta.shape[0]}.")
         return beta
@@ -126,7 +127,7 @@ class dGamma(Prior):
     def aligned(self, names):
         """The same prior with its coefficients in the order of `names`."""
         beta = self.coefficient_for(tuple(names), len(names))
-        return self if beta is self.beta else dGamma(**{**self._arguments(), "beta": beta})
+        return self if beta is self._beta else _rebuild({**self._arguments(), "beta": beta}, tuple(names))
 
     def restricted(self, names, columns):
         raise InputError("dGamma keeps the coefficients fixed: there are no smaller models to fit.")
@@ -138,8 +139,8 @@ class dGamma(Prior):
         mean = (combinations @ self.beta)[None, :]
         return Mixture(np.ones(1), np.zeros(1), mean, np.zeros(mean.shape))
 
-    def conditional_covariance(self, rows, dispersion):
-        return np.zeros((self.beta.shape[0], self.beta.shape[0]))
+    def given_dispersion(self, rows, dispersion):
+        return self.beta, np.zeros((self.beta.shape[0], self.beta.shape[0]))
 
     def build(self, rows, beta):
         return PrecisionPosterior(self, beta, rows.n_w, squared_errors(rows.triangle, beta), rows.log_weights)
@@ -151,32 +152,37 @@ class dGamma(Prior):
     def draw_blocks(self, n, data, names, frequency, rng):
         y, x, offset, weights, starts = data
         n_blocks, p = starts.shape[0] - 1, x.shape[1]
-        if self.beta is None or self.beta.ndim == 1:
+        if self._beta is None or self._beta.ndim == 1:
             beta = self.coefficient_for(names, p).reshape(1, -1)
         else:
-            beta = self.beta
+            beta = self._beta
             if beta.shape != (n_blocks, p):
                 raise InputError(f"beta must be (p,) or (J, p) = ({n_blocks}, {p}); got {beta.shape}.")
+            if self.names is not None and names is not None and self.names != names:
+                beta = np.ascontiguousarray(beta[:, order_of(self.names, names)])
         _, dispersion, iters, mode = empty_blocks(n, n_blocks, p)
         n_w, errors = np.empty(n_blocks), np.empty(n_blocks)
         failure = block_errors(y, x, offset, weights, starts, beta, frequency, n_w, errors)
         mode[:] = beta
         if failure[1] == DONE:
             for j in range(n_blocks):
-                part = PrecisionPosterior(self, mode[j], n_w[j], errors[j])
+                try:
+                    part = PrecisionPosterior(self, mode[j], n_w[j], errors[j])
+                except ImproperPosteriorError:
+                    failure = j, IMPROPER_HIGH if self.shape + 0.5 * n_w[j] > 0.0 else IMPROPER_LOW
+                    break
                 _, dispersion[j], iters[j] = part.draw(n, rng)
         return by_draw(np.repeat(mode[:, None, :], n, axis=1), dispersion, iters, mode, failure)
 
     def sample(self, n, rng=None):
         """`n` draws of the dispersion from the prior."""
         n, rng = count(n), generator(rng)
-        if self.disp_lower == 0.0 and self.disp_upper == math.inf:
-            if not (self.shape > 0.0 and self.rate > 0.0):
-                raise InputError(f"{self!r} is improper as a prior: it cannot be sampled.")
-            return PriorDraws(None, self.rate / standard_gamma(rng, self.shape, n))
-        t, _ = LogPrecision.of_gamma(self.shape, self.rate, self.disp_lower, self.disp_upper).draw(n, rng)
-        return PriorDraws(None, np.exp(-t))
+        if math.isnan(self.log_constant):
+            raise InputError(f"{self!r} is improper as a prior: it cannot be sampled.")
+        return PriorDraws(None, gamma_dispersions(self, n, rng))
 
 
-def _rebuild(arguments):
-    return dGamma(**arguments)
+def _rebuild(arguments, names):
+    prior = dGamma(**arguments)
+    set_field(prior, "names", names)
+    return prior

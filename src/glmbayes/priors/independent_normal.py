@@ -3,7 +3,8 @@
 from glmbayes.checks import count
 from glmbayes.errors import InputError
 from glmbayes.posteriors.independent import IndependentPosterior
-from glmbayes.priors.base import CoefficientPrior, Prior, PriorDraws, set_field
+from glmbayes.priors.base import Prior, PriorDraws, set_field
+from glmbayes.priors.coefficients import CoefficientPrior
 from glmbayes.priors.independent_blocks import draw_independent_blocks
 from glmbayes.priors.sigma import SigmaPrior
 from glmbayes.random import generator

@@ -2,14 +2,10 @@
 
 import math
 
-import numpy as np
-
 from glmbayes.checks import count, scalar
-from glmbayes.posteriors.gamma_variates import standard_gamma
 from glmbayes.posteriors.independent import IndependentPosterior
-from glmbayes.posteriors.log_precision import LogPrecision, gamma_log_constant
+from glmbayes.posteriors.log_precision import gamma_dispersions, gamma_log_constant
 from glmbayes.priors.base import (
-    CoefficientPrior,
     Prior,
     PriorDraws,
     dispersion_limits,
@@ -17,6 +13,7 @@ from glmbayes.priors.base import (
     limits_text,
     set_field,
 )
+from glmbayes.priors.coefficients import CoefficientPrior
 from glmbayes.priors.independent_blocks import draw_independent_blocks
 from glmbayes.random import generator
 
@@ -62,7 +59,7 @@ class dIndependent_Normal_Gamma(Prior):
         set_field(self, "coefficient", coefficient)
         set_field(self, "shape", shape)
         set_field(self, "rate", rate)
-        set_field(self, "terms", np.array((shape - 1.0, rate, 0.0, 0.0, 0.0, 1.0)))  # see glmbayes.priors.sigma
+        set_field(self, "terms", (shape - 1.0, rate, 0.0, 0.0, 0.0, 1.0))  # see glmbayes.priors.sigma
         set_field(self, "disp_lower", lower)
         set_field(self, "disp_upper", upper)
 
@@ -93,9 +90,5 @@ class dIndependent_Normal_Gamma(Prior):
     def sample(self, n, rng=None):
         """`n` draws from the prior: coefficients (n, p) and dispersion (n,)."""
         n, rng = count(n), generator(rng)
-        if self.disp_lower == 0.0 and self.disp_upper == math.inf:
-            dispersion = self.rate / standard_gamma(rng, self.shape, n)
-        else:
-            t, _ = LogPrecision.of_gamma(self.shape, self.rate, self.disp_lower, self.disp_upper).draw(n, rng)
-            dispersion = np.exp(-t)
+        dispersion = gamma_dispersions(self, n, rng)
         return PriorDraws(self.coefficient.sample(n, rng), dispersion)

@@ -7,7 +7,8 @@ from glmbayes.errors import InputError
 from glmbayes.kernels.blocks import normal_blocks
 from glmbayes.kernels.linalg import all_positive
 from glmbayes.posteriors.normal import NormalPosterior
-from glmbayes.priors.base import CoefficientPrior, Prior, PriorDraws, by_draw, empty_blocks, set_field
+from glmbayes.priors.base import Prior, PriorDraws, by_draw, empty_blocks, in_pieces, of_blocks, read_only, set_field
+from glmbayes.priors.coefficients import CoefficientPrior
 from glmbayes.random import generator
 
 
@@ -43,19 +44,24 @@ class dNormal(Prior):
     (3, 2)
     """
 
-    __slots__ = ("coefficient", "dispersion")
+    __slots__ = ("_dispersion", "coefficient")
 
     def __init__(self, mu, Sigma, dispersion=None):
         coefficient = CoefficientPrior(mu, Sigma)
         if dispersion is not None:
-            if getattr(dispersion, "size", 1) > 1 or (isinstance(dispersion, list) and len(dispersion) > 1):
+            if isinstance(dispersion, (int, float)) or np.size(dispersion) == 1:
+                dispersion = scalar(dispersion, "dispersion", above=0.0)
+            else:
                 dispersion = float_array(dispersion, "dispersion", 1).copy()
                 if not all_positive(dispersion):
-                    raise InputError("dispersion must be positive and finite in every block.")
-            else:
-                dispersion = scalar(dispersion, "dispersion", above=0.0)
+                    raise InputError(f"dispersion must be positive and finite in every block; got {dispersion}.")
         set_field(self, "coefficient", coefficient)
-        set_field(self, "dispersion", dispersion)
+        set_field(self, "_dispersion", dispersion)
+
+    @property
+    def dispersion(self):
+        phi = self._dispersion
+        return phi if phi is None or type(phi) is float else read_only(phi)
 
     def _arguments(self):
         return {"mu": self.mu, "Sigma": self.Sigma, "dispersion": self.dispersion}
@@ -64,33 +70,43 @@ class dNormal(Prior):
         return "dispersion unknown here" if self.dispersion is None else f"dispersion = {self.dispersion} (known)"
 
     def build(self, rows, coefficient):
-        if self.dispersion is None:
+        phi = self._dispersion
+        if phi is None:
             raise InputError(
                 "dNormal needs the dispersion (residual variance) of a Gaussian model: dNormal(mu, Sigma, "
                 "dispersion=...). Prior_Setup(...).dispersion is a default; to estimate it use dNormal_Gamma or "
                 "dIndependent_Normal_Gamma."
             )
-        if type(self.dispersion) is not float:
+        if type(phi) is not float:
             raise InputError("this prior's dispersion varies by block: use rlmb_blocks.")
-        return NormalPosterior(rows, coefficient, self.dispersion)
+        return NormalPosterior(rows, coefficient, phi)
 
     def draw_blocks(self, n, data, names, frequency, rng):
         n_blocks, p = data[4].shape[0] - 1, data[1].shape[1]
         mu, low = self.coefficient.by_block(names, p, n_blocks)
-        phi = self.dispersion
+        phi = self._dispersion
         if phi is None:
             raise InputError("dNormal needs the dispersion of each block: dNormal(mu, Sigma, dispersion=...).")
         phi = np.array([phi]) if type(phi) is float else phi
         if phi.shape[0] not in (1, n_blocks):
             raise InputError(f"dispersion must be one number or one per block ({n_blocks}); got {phi.shape[0]}.")
         draws, dispersion, iters, mode = empty_blocks(n, n_blocks, p)
-        rng.standard_normal(out=draws)
         dispersion[:] = phi[:, None]
-        failure = normal_blocks(*data, mu, low, phi, draws, mode)
+
+        def work(blocks, some, starts):
+            part = draws[blocks, some]
+            rng.standard_normal(out=part)
+            varying = of_blocks(mu, blocks), of_blocks(low, blocks), of_blocks(phi, blocks)
+            return normal_blocks(*data[:4], starts, *varying, part, mode[blocks])
+
+        failure = in_pieces(n, n_blocks, p, data[4], work)
         return by_draw(draws, dispersion, iters, mode, failure)
 
     def sample(self, n, rng=None):
         """`n` draws from the prior: coefficients (n, p) and, when known, dispersion (n,)."""
         n = count(n)
+        phi = self._dispersion
+        if phi is not None and type(phi) is not float:
+            raise InputError("a prior that varies by block cannot be sampled as one: build the block's own prior.")
         draws = self.coefficient.sample(n, generator(rng))
-        return PriorDraws(draws, None if self.dispersion is None else np.full(n, self.dispersion))
+        return PriorDraws(draws, None if phi is None else np.full(n, phi))

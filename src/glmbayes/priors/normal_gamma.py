@@ -7,12 +7,13 @@ import numpy as np
 from glmbayes.checks import count, scalar
 from glmbayes.kernels.blocks import block_weights, normal_gamma_blocks
 from glmbayes.kernels.log_precision import DONE
-from glmbayes.posteriors.gamma_variates import standard_gamma
+from glmbayes.posteriors.gamma_variates import inverse_gamma, standard_gamma
 from glmbayes.posteriors.log_precision import LogPrecision
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.normal import NormalPosterior
 from glmbayes.posteriors.normal_gamma import NormalGammaPosterior
-from glmbayes.priors.base import CoefficientPrior, Prior, PriorDraws, by_draw, empty_blocks, set_field
+from glmbayes.priors.base import Prior, PriorDraws, by_draw, empty_blocks, in_pieces, of_blocks, set_field
+from glmbayes.priors.coefficients import CoefficientPrior
 from glmbayes.random import generator
 
 
@@ -69,9 +70,9 @@ class dNormal_Gamma(Prior):
         mean = np.broadcast_to(combinations @ self.coefficient.mu, (t.size, combinations.shape[0]))
         return Mixture(weight, t, mean, np.exp(-t)[:, None] * var)
 
-    def conditional_covariance(self, rows, dispersion):
+    def given_dispersion(self, rows, dispersion):
         scaled = CoefficientPrior(self.coefficient.mu, self.coefficient.Sigma * dispersion)
-        return NormalPosterior(rows, scaled, dispersion).moments().cov
+        return NormalPosterior(rows, scaled, dispersion).moments()[:2]
 
     def build(self, rows, coefficient):
         return NormalGammaPosterior(rows, coefficient, self.shape, self.rate)
@@ -85,12 +86,20 @@ class dNormal_Gamma(Prior):
         if failure[1] == DONE:
             for j in range(n_blocks):
                 dispersion[j] = standard_gamma(rng, self.shape + 0.5 * n_w[j], n)
-            rng.standard_normal(out=draws)
-            failure = normal_gamma_blocks(*data, mu, low, self.rate, draws, dispersion, mode)
+
+            def work(blocks, some, starts):
+                part = draws[blocks, some]
+                rng.standard_normal(out=part)
+                varying = of_blocks(mu, blocks), of_blocks(low, blocks)
+                return normal_gamma_blocks(
+                    *data[:4], starts, *varying, self.rate, part, dispersion[blocks, some], mode[blocks]
+                )
+
+            failure = in_pieces(n, n_blocks, p, data[4], work)
         return by_draw(draws, dispersion, iters, mode, failure)
 
     def sample(self, n, rng=None):
         """`n` draws from the prior: coefficients (n, p) and dispersion (n,)."""
         n, rng = count(n), generator(rng)
-        dispersion = self.rate / standard_gamma(rng, self.shape, n)
+        dispersion = inverse_gamma(rng, self.shape, self.rate, n)
         return PriorDraws(self.coefficient.sample(n, rng, dispersion), dispersion)

@@ -17,12 +17,20 @@ from glmbayes.priors.base import Frozen, set_field
 from glmbayes.random import generator
 
 
+def _scale(value, name):
+    """A positive number whose square and reciprocal a double holds."""
+    value = scalar(value, name, above=0.0)
+    if not 1e-100 < value < 1e100:
+        raise InputError(f"{name} must be between 1e-100 and 1e100; got {value:g}. Use other units.")
+    return value
+
+
 class SigmaPrior(Frozen):
     """Base of the priors on a standard deviation.
 
     Attributes
     ----------
-    terms : (6,) array
+    terms : tuple of 6 floats
         power, rate, c, d, e, g of the density of the precision (see the module's text).
     log_constant : float
         Logarithm of that density's constant; NaN for an improper prior.
@@ -34,7 +42,7 @@ class SigmaPrior(Frozen):
 
     def _set(self, arguments, terms, log_constant, upper=math.inf):
         set_field(self, "arguments", arguments)
-        set_field(self, "terms", np.array(terms))
+        set_field(self, "terms", terms)
         set_field(self, "log_constant", log_constant)
         set_field(self, "upper", upper)
 
@@ -53,12 +61,12 @@ class SigmaPrior(Frozen):
     def log_density(self, sd):
         """Log density at standard deviations `sd` > 0 (without a constant when the prior is improper)."""
         sd = np.asarray(sd, dtype=float)
-        power, rate, c, d, e, g = self.terms
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            u = sd**-2.0
-            value = power * np.log(u) - rate * u - c / u - d * sd + (-e * np.log(u + g) if e else 0.0)
-            value = value + math.log(2.0) - 3.0 * np.log(sd)  # |du / dsd| = 2 sd^-3
-            value = np.where((sd > 0) & (sd <= self.upper), value, -np.inf)
+        power, _, c, d, e, g = self.terms
+        inside = (sd > 0.0) & (sd <= self.upper)
+        sd = np.where(inside, sd, 1.0)
+        # u = sd^-2, |du / dsd| = 2 sd^-3, log(u + g) = log u + log(1 + g sd^2)
+        value = math.log(2.0) - (2.0 * (power - e) + 3.0) * np.log(sd) - c * sd**2 - d * sd - e * np.log1p(g * sd**2)
+        value = np.where(inside, value, -np.inf)
         return value if math.isnan(self.log_constant) else value + self.log_constant
 
     def sample(self, n, rng=None):
@@ -84,7 +92,7 @@ class dHalfNormal(SigmaPrior):
     __slots__ = ()
 
     def __init__(self, scale):
-        scale = scalar(scale, "scale", above=0.0)
+        scale = _scale(scale, "scale")
         constant = 0.5 * math.log(2.0 / math.pi) - math.log(2.0 * scale)
         self._set({"scale": scale}, (-1.5, 0.0, 0.5 / scale**2, 0.0, 0.0, 1.0), constant)
 
@@ -110,7 +118,7 @@ class dExponential(SigmaPrior):
     __slots__ = ()
 
     def __init__(self, rate):
-        rate = scalar(rate, "rate", above=0.0)
+        rate = _scale(rate, "rate")
         self._set({"rate": rate}, (-1.5, 0.0, 0.0, rate, 0.0, 1.0), math.log(rate / 2.0))
 
     def _sample(self, n, rng):
@@ -137,8 +145,8 @@ class dHalfT(SigmaPrior):
     __slots__ = ()
 
     def __init__(self, df, scale):
-        df = scalar(df, "df", above=0.0)
-        scale = scalar(scale, "scale", above=0.0)
+        df = _scale(df, "df")
+        scale = _scale(scale, "scale")
         e = 0.5 * (df + 1.0)
         constant = math.lgamma(e) - math.lgamma(0.5 * df) - 0.5 * math.log(df * math.pi) - math.log(scale)
         self._set({"df": df, "scale": scale}, (e - 1.5, 0.0, 0.0, 0.0, e, 1.0 / (df * scale**2)), constant)
@@ -165,7 +173,7 @@ class dHalfCauchy(SigmaPrior):
     __slots__ = ()
 
     def __init__(self, scale):
-        scale = scalar(scale, "scale", above=0.0)
+        scale = _scale(scale, "scale")
         self._set({"scale": scale}, (-0.5, 0.0, 0.0, 0.0, 1.0, scale**-2.0), -math.log(math.pi * scale))
 
     def _sample(self, n, rng):
@@ -190,7 +198,7 @@ class dUniform(SigmaPrior):
     __slots__ = ()
 
     def __init__(self, upper):
-        upper = scalar(upper, "upper", above=0.0)
+        upper = _scale(upper, "upper")
         self._set({"upper": upper}, (-1.5, 0.0, 0.0, 0.0, 0.0, 1.0), -math.log(2.0 * upper), upper)
 
     def _sample(self, n, rng):
