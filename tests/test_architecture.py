@@ -19,9 +19,12 @@ FLOORS = (
     ("checks", "random", "families"),
     ("rows", "posteriors", "design", "glm", "glm_response"),
     ("priors",),
-    ("rlmb", "rlmb_blocks", "rglmb", "rglmb_blocks", "prior_setup", "datasets"),
+    ("rlmb", "rlmb_blocks", "grouped", "rglmb", "rglmb_blocks", "prior_setup", "datasets"),
     ("fits", "calls"),
+    ("chains",),
+    ("mixed",),
     ("lmb", "glmb"),
+    ("lmerb",),
 )
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 

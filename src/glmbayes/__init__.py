@@ -12,6 +12,7 @@ from glmbayes.errors import (
     MissingDependencyError,
     SamplerError,
 )
+from glmbayes.grouped import GroupedDesign
 from glmbayes.priors import (
     dExponential,
     dFlat,
@@ -19,11 +20,13 @@ from glmbayes.priors import (
     dHalfCauchy,
     dHalfNormal,
     dHalfT,
+    dHuangWand,
     dIndependent_Normal,
     dIndependent_Normal_Gamma,
     dNormal,
     dNormal_Gamma,
     dUniform,
+    dWishart,
 )
 from glmbayes.rlmb import rlmb
 from glmbayes.rlmb_blocks import rlmb_blocks
@@ -32,21 +35,27 @@ __version__ = "0.1.0"
 
 # loaded when first asked for: these need pandas and patsy
 _LATER = {
+    "Chains": "glmbayes.chains",
     "Prior_Setup": "glmbayes.prior_setup",
     "compare": "glmbayes.fits.criteria",
     "datasets": None,
     "families": None,
     "glmb": "glmbayes.glmb",
+    "gibbs": "glmbayes.chains",
     "kernels": None,
     "lmb": "glmbayes.lmb",
+    "lmerb": "glmbayes.lmerb",
+    "metropolis": "glmbayes.chains",
     "priors": None,
     "rglmb": "glmbayes.rglmb",
     "rglmb_blocks": "glmbayes.rglmb_blocks",
 }
 
 __all__ = [
+    "Chains",
     "FormulaError",
     "GlmbayesError",
+    "GroupedDesign",
     "ImproperPosteriorError",
     "InputError",
     "MissingDependencyError",
@@ -59,16 +68,21 @@ __all__ = [
     "dHalfCauchy",
     "dHalfNormal",
     "dHalfT",
+    "dHuangWand",
     "dIndependent_Normal",
     "dIndependent_Normal_Gamma",
     "dNormal",
     "dNormal_Gamma",
     "dUniform",
+    "dWishart",
     "datasets",
     "families",
+    "gibbs",
     "glmb",
     "kernels",
     "lmb",
+    "lmerb",
+    "metropolis",
     "priors",
     "rglmb",
     "rglmb_blocks",

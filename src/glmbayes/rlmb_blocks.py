@@ -101,7 +101,7 @@ def rlmb_blocks(
     if sizes is not None:
         starts, labels = _starts(sizes, y.shape[0])
     else:
-        order, starts, labels = _sort_blocks(block, y.shape[0])
+        order, starts, labels = sort_blocks(block, y.shape[0])
         if order is not None:
             y, x = y[order], x[order]
             offset = offset[order] if offset.size else offset
@@ -132,16 +132,16 @@ def _starts(sizes, rows):
     return starts, None
 
 
-def _sort_blocks(block, rows):
+def sort_blocks(block, rows, name="block"):
     """(order or None when already sorted, starts, labels in order of first appearance)."""
     labels = np.asarray(block)
     if labels.shape != (rows,):
-        raise InputError(f"block must have one label per row ({rows}); got shape {labels.shape}.")
+        raise InputError(f"{name} must have one label per row ({rows}); got shape {labels.shape}.")
     if labels.dtype.kind == "O":
-        code, unique = _code_objects(labels)
+        code, unique = _code_objects(labels, name)
     else:
         if labels.dtype.kind in "fcmM" and (labels != labels).any():
-            raise InputError("block must not have missing labels.")
+            raise InputError(f"{name} must not have missing labels.")
         values, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
         appearance = np.argsort(first)
         rank = np.empty(values.size, np.int64)
@@ -153,16 +153,16 @@ def _sort_blocks(block, rows):
     return order, starts, unique
 
 
-def _code_objects(labels):
+def _code_objects(labels, name):
     """Numbers of labels of any hashable kind, and the distinct labels, in order of first appearance."""
     number = {}
     try:
         missing = [v is None or not bool(v == v) for v in labels]
         code = np.array([number.setdefault(v, len(number)) for v in labels])
     except (TypeError, ValueError):  # pandas' NA is neither equal to itself nor different
-        raise InputError("block must hold labels such as strings or integers, none of them missing.") from None
+        raise InputError(f"{name} must hold labels such as strings or integers, none of them missing.") from None
     if any(missing):
-        raise InputError("block must not have missing labels.")
+        raise InputError(f"{name} must not have missing labels.")
     unique = np.empty(len(number), object)
     unique[:] = list(number)
     return code, unique

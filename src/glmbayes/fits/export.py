@@ -16,7 +16,7 @@ def to_arviz(fit, rng=0):
     observations exceed 20 million, log_likelihood and posterior_predictive.  The draws are independent: R-hat is 1
     and the effective sample size is their number, up to noise.
     """
-    from_dict = _from_dict()
+    from_dict = arviz_from_dict()
     n_chains = fit.n_chains
 
     def chains(values):
@@ -48,7 +48,7 @@ def _generator(seed):
     return np.random.default_rng(seed)
 
 
-def _from_dict():
+def arviz_from_dict():
     """One way into both ArviZ generations."""
     try:
         import arviz

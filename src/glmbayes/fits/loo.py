@@ -197,25 +197,31 @@ def _refitted(fit, row):
         raise InputError(f"leave-one-out is undefined: without the row at position {at}, {error}") from None
 
 
-def psis_loo(fit):
-    """PSIS-LOO from the draws, through ArviZ."""
+def psislw():
+    """ArviZ's Pareto smoothing, whichever generation is installed: function(log_weights, reff=...)."""
     try:
-        from arviz.stats import psislw
+        from arviz.stats import psislw as smooth
     except ImportError:
         try:
             from arviz_stats.base import array_stats
         except ImportError:
             raise MissingDependencyError("loo(method='psis') needs ArviZ: pip install 'glmbayes[arviz]'.") from None
 
-        def psislw(log_weights, reff):  # since ArviZ 1.0 it takes the log-likelihood
+        def smooth(log_weights, reff):  # since ArviZ 1.0 it takes the log-likelihood
             return array_stats.psislw(-log_weights, r_eff=reff)
 
+    return smooth
+
+
+def psis_loo(fit):
+    """PSIS-LOO from the draws, through ArviZ."""
+    smooth = psislw()
     n_draws = fit.draws.coefficients.shape[0]
     n = fit.design.X.shape[0]
     pointwise, k = np.empty(n), np.empty(n)
     for rows in observation_blocks(n, 4 * n_draws):
         values = fit.log_lik_rows(rows)
-        log_weights, shape = psislw(-values.T, reff=fit.efficiency)
+        log_weights, shape = smooth(-values.T, reff=fit.efficiency)
         log_weights = np.asarray(log_weights)
         pointwise[rows] = logsumexp(values.T + log_weights, axis=1) - logsumexp(log_weights, axis=1)
         k[rows] = np.asarray(shape)

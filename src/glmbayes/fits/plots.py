@@ -16,7 +16,7 @@ _GRID = 400
 _MANY = 5000  # points shown
 
 
-def _pyplot():
+def pyplot():
     try:
         import matplotlib.pyplot as plt
     except ImportError:
@@ -25,12 +25,12 @@ def _pyplot():
 
 
 def _axes(ax, **size):
-    return ax if ax is not None else _pyplot().subplots(**size)[1]
+    return ax if ax is not None else pyplot().subplots(**size)[1]
 
 
 def plot(fit, parm=None, ax=None):
     """Posterior density of each coefficient against its prior; returns an array of Axes."""
-    plt = _pyplot()
+    plt = pyplot()
     if fit.prior.coefficient is None:
         raise InputError(f"{type(fit.prior).__name__} keeps the coefficients fixed: there is nothing to plot.")
     chosen = pick_names(fit.names, parm)
@@ -105,7 +105,7 @@ def plot_ppc(fit, n=60, kind="density", rng=0, ax=None):
     low, high = np.percentile(replicated, (0.2, 99.8))
     low, high = min(low, y.min()), max(high, y.max())
     x = np.linspace(low - 0.05 * (high - low), high + 0.05 * (high - low), _GRID)
-    curve = _density if kind == "density" else _cumulative
+    curve = density if kind == "density" else _cumulative
     for i, values in enumerate(replicated):
         label = "replicated" if i == 0 else None
         ax.plot(x, curve(values, x), color=POSTERIOR, lw=0.6, alpha=0.35, label=label)
@@ -116,7 +116,7 @@ def plot_ppc(fit, n=60, kind="density", rng=0, ax=None):
     return ax
 
 
-def _density(values, x):
+def density(values, x):
     """Gaussian kernel density with Silverman's bandwidth, on a subsample of at most 5,000."""
     values = values[:: max(1, values.size // 5000)]
     spread = min(values.std(), np.subtract(*np.percentile(values, (75, 25))) / 1.349) or values.std() or 1.0

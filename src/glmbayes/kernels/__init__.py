@@ -15,19 +15,41 @@ from glmbayes.kernels.gibbs import (
     draw_normal_gamma,
     draw_normal_means,
 )
+from glmbayes.kernels.grouped import GroupedData, reduce_groups
 from glmbayes.kernels.log_precision import build_envelope, draw_log_precisions, new_envelope
+from glmbayes.kernels.mixed import (
+    MixedPrior,
+    MixedState,
+    mixed_joint_sweep,
+    mixed_sweep,
+    random_coefficients_sweep,
+)
 from glmbayes.kernels.rows import reduce_rows, row_errors, squared_errors
+from glmbayes.kernels.variance import draw_precision, draw_truncated_gamma
+from glmbayes.kernels.wishart import draw_huang_wand, draw_inverse_wishart, draw_wishart
 
 __all__ = [
+    "GroupedData",
+    "MixedPrior",
+    "MixedState",
     "build_envelope",
     "draw_dispersion",
+    "draw_huang_wand",
     "draw_independent_normal_gamma",
+    "draw_inverse_wishart",
     "draw_log_precisions",
     "draw_normal",
     "draw_normal_gamma",
     "draw_normal_means",
+    "draw_precision",
+    "draw_truncated_gamma",
+    "draw_wishart",
+    "mixed_joint_sweep",
+    "mixed_sweep",
     "new_envelope",
     "normal_blocks",
+    "random_coefficients_sweep",
+    "reduce_groups",
     "reduce_rows",
     "row_errors",
     "squared_errors",

@@ -33,6 +33,27 @@ def cholesky(a, out):
 
 
 @jit
+def cholesky_in_place(a):
+    """The same in place, for large `a`: inner loops run along rows, so that they vectorise; the upper part stays."""
+    p = a.shape[0]
+    column = np.empty(p)
+    for k in range(p):
+        if not a[k, k] > 0.0:
+            return False
+        pivot = math.sqrt(a[k, k])
+        a[k, k] = pivot
+        for i in range(k + 1, p):
+            column[i] = a[i, k] / pivot
+            a[i, k] = column[i]
+        for i in range(k + 1, p):
+            v = column[i]
+            if v != 0.0:
+                for j in range(k + 1, i + 1):
+                    a[i, j] -= v * column[j]
+    return True
+
+
+@jit
 def invert_lower(low, out):
     """Inverse of the lower triangular `low` (p, p) into `out`."""
     p = low.shape[0]
@@ -58,14 +79,10 @@ def solve_upper(up, b):
 
 
 @jit
-def triangularise(a, rows, work):
-    """Householder reduction of the first `rows` rows of `a` (m, k) to upper triangular form, in place.
-
-    Only the triangle is kept (the reflections are not): this is the R of a QR factorisation, with rows below
-    the k-th set to zero.  `work` has length k.  Inner loops run along rows, which is how `a` lies in memory.
-    """
+def eliminate(a, rows, pivots, work):
+    """`triangularise` for the first `pivots` columns only; the others follow along."""
     cols = a.shape[1]
-    for j in range(min(rows, cols)):
+    for j in range(min(rows, pivots)):
         norm2 = 0.0
         for i in range(j + 1, rows):
             norm2 += a[i, j] * a[i, j]
@@ -93,6 +110,16 @@ def triangularise(a, rows, work):
                     a[i, k] -= v * work[k]
                 a[i, j] = 0.0
         a[j, j] = alpha
+
+
+@jit
+def triangularise(a, rows, work):
+    """Householder reduction of the first `rows` rows of `a` (m, k) to upper triangular form, in place.
+
+    Only the triangle is kept (the reflections are not): this is the R of a QR factorisation, with rows below
+    the k-th set to zero.  `work` has length k.  Inner loops run along rows, which is how `a` lies in memory.
+    """
+    eliminate(a, rows, a.shape[1], work)
 
 
 @jit

@@ -6,6 +6,7 @@ from glmbayes.priors.independent_normal_gamma import dIndependent_Normal_Gamma
 from glmbayes.priors.normal import dNormal
 from glmbayes.priors.normal_gamma import dNormal_Gamma
 from glmbayes.priors.sigma import dExponential, dFlat, dHalfCauchy, dHalfNormal, dHalfT, dUniform
+from glmbayes.priors.wishart import dHuangWand, dWishart
 
 __all__ = [
     "dExponential",
@@ -14,9 +15,11 @@ __all__ = [
     "dHalfCauchy",
     "dHalfNormal",
     "dHalfT",
+    "dHuangWand",
     "dIndependent_Normal",
     "dIndependent_Normal_Gamma",
     "dNormal",
     "dNormal_Gamma",
     "dUniform",
+    "dWishart",
 ]

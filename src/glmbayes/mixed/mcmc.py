@@ -1,0 +1,96 @@
+"""The Gibbs sampler of `lmerb`: chains in threads, in chunks that let Ctrl-C through."""
+
+import time
+
+import numpy as np
+
+from glmbayes.chains.run import CHUNK, kept_length, run_chains, streams
+from glmbayes.errors import SamplerError
+from glmbayes.kernels.effects import EffectsState
+from glmbayes.kernels.effects_sweep import run_effects
+from glmbayes.mixed.draws import MixedDraws
+
+
+def run_mcmc(design, reduced, n, chains, burn_in, thin, rng, progress):
+    """`n` draws in all (rounded up to a multiple of `chains`): (MixedDraws, interrupted)."""
+    per = -(-n // chains)
+    rngs = streams(rng, chains)
+    size, (m, q) = reduced.data.linear.size, reduced.data.ry.shape
+    terms = design.terms
+    K, Q = len(terms), max(t.q for t in terms)
+    out = [(np.empty((per, size)), np.empty((per, m, q)), np.empty(per), np.empty((per, K, Q, Q))) for _ in rngs]
+    done, failed = [0] * chains, []
+
+    def job(c, advance, stopped):
+        generator, state = rngs[c], _start(reduced, K, Q, rngs[c])
+        left, size = burn_in, 1
+        while (left or done[c] < per) and not stopped():
+            begin = time.perf_counter()
+            if left:
+                sweeps = min(size, left)
+                fine = run_effects(generator, reduced.data, reduced.layout, reduced.prior, state, sweeps, 0, *out[c], 0)
+                left -= sweeps
+            else:
+                sweeps = min(max(1, size // thin), per - done[c]) * thin
+                fine = run_effects(
+                    generator, reduced.data, reduced.layout, reduced.prior, state, sweeps, thin, *out[c], done[c]
+                )
+                done[c] += sweeps // thin
+            if not fine:
+                failed.append(c)
+                return
+            advance(sweeps)
+            took = time.perf_counter() - begin
+            size = max(1, int(sweeps * min(8.0, CHUNK / max(took, 1e-9))))
+
+    jobs = [lambda advance, stopped, c=c: job(c, advance, stopped) for c in range(chains)]
+    interrupted = run_chains(jobs, chains * (burn_in + per * thin), True, progress)
+    if failed:
+        raise SamplerError(
+            "a conditional distribution of the sampler broke down numerically: variables of very different sizes, or a "
+            "variance that runs to 0 or infinity under its prior. Rescale the variables or state tighter priors."
+        )
+    length = kept_length(done, interrupted)
+    return _collect(design, reduced, out, length), interrupted
+
+
+def _start(reduced, K, Q, rng):
+    """Standard deviations spread over a factor of ten around the data's own; effects are drawn first."""
+    data = reduced.data
+    root = np.zeros((K, Q, Q))
+    size = np.sqrt(max(data.n, 1.0)) * reduced.scale_y
+    spread = max(reduced.scale_y, 1e-12)
+    for k in range(K):
+        for i in range(reduced.layout.q[k]):
+            root[k, i, i] = 0.5 * spread * np.exp(rng.uniform(-1.15, 1.15)) / _column_size(reduced, k, i, size)
+            root[k, i, i] = min(root[k, i, i], 0.9 * reduced.prior.upper[k])
+    sigma2 = 1.0 if reduced.prior.sigma_known else (spread * np.exp(rng.uniform(-0.3, 0.3))) ** 2
+    sigma2 = min(sigma2, 0.8 * reduced.prior.sigma_upper**2)
+    return EffectsState(np.zeros(data.linear.size), np.zeros(data.ry.shape), np.array([sigma2]), root, np.ones((K, Q)))
+
+
+def _column_size(reduced, k, i, size):
+    """Root mean square of a term's column."""
+    data, layout = reduced.data, reduced.layout
+    if layout.main[k]:
+        total = (data.rz[:, :, layout.first[k] + i] ** 2).sum()
+    else:
+        columns = layout.first[k] + i + layout.q[k] * np.arange(layout.m[k])
+        total = (data.rw[np.isin(data.column, columns)] ** 2).sum() + data.gram[columns, columns].sum()
+    return max(float(np.sqrt(total / data.n)), 1e-12)
+
+
+def _collect(design, reduced, out, length):
+    p = reduced.unscale.shape[0]
+    w, a, sigma2, root = (np.concatenate([part[i][:length] for part in out]) for i in range(4))
+    beta = reduced.beta_hat + w[:, :p] @ reduced.unscale.T
+    covariance, effects = [], []
+    for k, term in enumerate(design.terms):
+        low = root[:, k, : term.q, : term.q]
+        covariance.append(low @ low.transpose(0, 2, 1))
+        first = reduced.layout.first[k]
+        if reduced.layout.main[k]:
+            effects.append(np.ascontiguousarray(a[:, :, first : first + term.q]))
+        else:
+            effects.append(w[:, first : first + term.m * term.q].reshape(-1, term.m, term.q).copy())
+    return MixedDraws(beta, sigma2, tuple(covariance), tuple(effects), len(out))
