@@ -16,30 +16,30 @@ def logistic_recipe(rng, n, p, prior_weight=0.01):
         H = (X * (mu * (1 - mu))[:, None]).T @ X + 1e-9 * np.eye(p)
         b += np.linalg.solve(H, X.T @ (y - mu))
         b *= min(1.0, 30.0 / np.abs(b).max())
-    return dict(
-        y=y,
-        X=X,
-        offset=np.zeros(n),
-        weights=np.ones(n),
-        family="binomial",
-        mu=np.zeros(p),
-        precision=H * prior_weight / (1 - prior_weight),
-    )
+    return {
+        "y": y,
+        "X": X,
+        "offset": np.zeros(n),
+        "weights": np.ones(n),
+        "family": "binomial",
+        "mu": np.zeros(p),
+        "precision": H * prior_weight / (1 - prior_weight),
+    }
 
 
 def _case(family, y, X, offset=None, weights=None, mu=None, sd=10.0, dispersion=1.0):
     X = np.ascontiguousarray(X, dtype=float)
     n, p = X.shape
-    return dict(
-        y=np.asarray(y, dtype=float),
-        X=X,
-        offset=np.zeros(n) if offset is None else np.asarray(offset, dtype=float),
-        weights=np.ones(n) if weights is None else np.asarray(weights, dtype=float),
-        family=families.get(*family) if isinstance(family, tuple) else families.get(family),
-        mu=np.zeros(p) if mu is None else np.asarray(mu, dtype=float),
-        precision=np.eye(p) / sd**2,
-        dispersion=dispersion,
-    )
+    return {
+        "y": np.asarray(y, dtype=float),
+        "X": X,
+        "offset": np.zeros(n) if offset is None else np.asarray(offset, dtype=float),
+        "weights": np.ones(n) if weights is None else np.asarray(weights, dtype=float),
+        "family": families.get(*family) if isinstance(family, tuple) else families.get(family),
+        "mu": np.zeros(p) if mu is None else np.asarray(mu, dtype=float),
+        "precision": np.eye(p) / sd**2,
+        "dispersion": dispersion,
+    }
 
 
 def adversarial():

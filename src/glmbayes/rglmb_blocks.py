@@ -12,7 +12,7 @@ from glmbayes.priors.coefficients import CoefficientPrior
 from glmbayes.priors.normal import dNormal
 from glmbayes.random import generator
 from glmbayes.rglmb import known_dispersion, response_rows
-from glmbayes.rlmb_blocks import BlockDraws, _sort_blocks, _starts
+from glmbayes.rlmb_blocks import BlockDraws, size_blocks, sort_blocks
 
 
 def rglmb_blocks(n, y, x, family, pfamily, *, block=None, sizes=None, offset=None, weights=None, rng=None):
@@ -68,9 +68,9 @@ def rglmb_blocks(n, y, x, family, pfamily, *, block=None, sizes=None, offset=Non
         raise InputError("give exactly one of block= (a label per row) and sizes= (rows per block).")
     order, labels = None, None
     if sizes is not None:
-        starts, _ = _starts(sizes, rows)
+        starts, _ = size_blocks(sizes, rows)
     else:
-        order, starts, labels = _sort_blocks(block, rows)
+        order, starts, labels = sort_blocks(block, rows)
     weighted = None if weights is None else np.asarray(weights, dtype=float)
     if weighted is not None and weighted.shape == (rows,):
         starts = _without_zero_rows(weighted if order is None else weighted[order], starts, labels)

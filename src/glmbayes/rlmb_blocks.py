@@ -99,7 +99,7 @@ def rlmb_blocks(
     if (block is None) == (sizes is None):
         raise InputError("give exactly one of block= (a label per row) and sizes= (rows per block).")
     if sizes is not None:
-        starts, labels = _starts(sizes, y.shape[0])
+        starts, labels = size_blocks(sizes, y.shape[0])
     else:
         order, starts, labels = sort_blocks(block, y.shape[0])
         if order is not None:
@@ -116,7 +116,8 @@ def rlmb_blocks(
     return BlockDraws(coefficients, dispersion, mode, iters, labels, pfamily)
 
 
-def _starts(sizes, rows):
+def size_blocks(sizes, rows):
+    """(starts, None) for blocks that are stored one after the other."""
     if type(sizes) is not np.ndarray or sizes.dtype is not _INT or not sizes.flags.carray:
         sizes = np.asarray(sizes)
         if sizes.dtype.kind not in "iu":

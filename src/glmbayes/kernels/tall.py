@@ -1,6 +1,7 @@
 """Draws whose cost does not depend on the number of rows: random checks instead of a pass over the data.
 
-f = -r^2/2 + T(z, z, z)/6 + sum rho_i with -B_i^- <= rho_i <= B_i^+ and B_i^+- proportional to r^4 (or r^4 e^(r root_h)).
+f = -r^2/2 + T(z, z, z)/6 + sum rho_i with -B_i^- <= rho_i <= B_i^+ and B_i^+- proportional to r^4 (or to
+r^4 e^(r root_h)).
 A candidate is accepted with probability exp(f - bound) as a product: exp(-r^2/2 + T/6 + sum B_i^+ - bound), and then
 no failure in a Poisson number, of mean sum (B_i^+ + B_i^-), of checks of a random row, which fails with probability
 (B_i^+ - rho_i) / (B_i^+ + B_i^-).  See methods, tall data.
