@@ -179,7 +179,8 @@ def plot_fit(fit, column, at=None, level=0.95, data=True, ax=None):
         Of both bands.
     data : bool
         Also show the observations; in a model with other columns, their partial residuals: the curve at each
-        observation plus its residual.
+        observation plus its residual, carried there along the link (with the log link, observed over fitted times
+        the curve).
     """
     columns = fit.design.columns
     if column not in columns or columns[column].kind != "numeric" or len(typical_values(fit, column)) > 1:
@@ -201,7 +202,10 @@ def plot_fit(fit, column, at=None, level=0.95, data=True, ax=None):
     seen = _observed(fit, column) if data else None
     if seen is not None:
         newdata = {column: seen, **{name: np.repeat(value, seen.size) for name, value in held.items()}}
-        points = fit.predict(newdata, offset=mean_offset(fit, seen.size)) + fit.residuals()
+        curve = fit.predict(newdata, offset=mean_offset(fit, seen.size))
+        slope = fit.likelihood.slope
+        with np.errstate(divide="ignore", invalid="ignore"):  # saturated means
+            points = curve + fit.residuals("response") * slope(curve) / slope(fit.fitted())
         _points(ax, seen, points, "partial residuals" if len(columns) > 1 else None)
     ax.set(xlabel=column, ylabel=fit.design.response.name)
     ax.spines[["top", "right"]].set_visible(False)
