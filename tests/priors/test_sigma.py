@@ -113,7 +113,7 @@ def test_equality():
 @pytest.mark.parametrize("kind", [dHalfNormal, dHalfCauchy, dExponential, dUniform, lambda v: dHalfT(3.0, v), dHalfT])
 @pytest.mark.parametrize("bad", [0.0, -1.0, math.nan, math.inf, "1", None, True, [1.0, 2.0], 1e-170, 1e170])
 def test_bad_scales(kind, bad):
-    with pytest.raises(InputError, match="(scale|rate|upper|df) must be"):
+    with pytest.raises(InputError, match=r"(scale|rate|upper|df) must be"):
         kind(bad) if kind is not dHalfT else dHalfT(bad, 1.0)
 
 
