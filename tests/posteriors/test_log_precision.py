@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -45,7 +46,7 @@ def test_normaliser_and_mean_by_quadpack(prior, window):
         high = log_values(f, edges) > top - 60.0
         edges = edges[max(high.argmax() - 1, 0) : len(edges) - high[::-1].argmax() + 1]
         total = first = 0.0
-        for a, b in zip(edges[:-1], edges[1:]):
+        for a, b in itertools.pairwise(edges):
             for power in (0, 1):
                 part = quad(
                     lambda t, power=power, f=f, top=top, law=law: (t - law.mode) ** power
