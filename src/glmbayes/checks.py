@@ -125,7 +125,7 @@ def scalar(value, name, *, above=None, at_least=None, finite=True):
     if isinstance(value, float):
         value = float(value)
     else:
-        if isinstance(value, (bool, np.bool_, str)) or value is None:
+        if value is None or isinstance(value, (bool, np.bool_, str, bytes, complex, np.complexfloating)):
             raise InputError(f"{name} must be a number; got {_short(value)}.")
         array = value if isinstance(value, (int, np.integer, np.floating)) else _numeric(value, name)
         if np.size(array) != 1:

@@ -120,10 +120,10 @@ def size_blocks(sizes, rows):
     """(starts, None) for blocks that are stored one after the other."""
     if type(sizes) is not np.ndarray or sizes.dtype is not _INT or not sizes.flags.carray:
         sizes = np.asarray(sizes)
-        if sizes.dtype.kind not in "iu":
+        if sizes.dtype.kind not in "iu" or sizes.ndim != 1:
             raise InputError("sizes must be a vector of whole numbers of rows per block.")
         sizes = np.ascontiguousarray(sizes, np.int64)
-    if sizes.ndim != 1 or sizes.size == 0:
+    if sizes.ndim != 1:
         raise InputError("sizes must be a vector of whole numbers of rows per block.")
     starts = np.empty(sizes.size + 1, np.int64)
     if not block_starts(sizes, rows, starts):
@@ -135,7 +135,8 @@ def size_blocks(sizes, rows):
 
 def sort_blocks(block, rows, name="block"):
     """(order or None when already sorted, starts, labels in order of first appearance)."""
-    labels = np.asarray(block)
+    # as strings a list's missing labels would look like any other
+    labels = np.asarray(block, dtype=object if isinstance(block, (list, tuple)) else None)
     if labels.shape != (rows,):
         raise InputError(f"{name} must have one label per row ({rows}); got shape {labels.shape}.")
     if labels.dtype.kind == "O":

@@ -84,8 +84,9 @@ def _reduce_long(y, x, offset, weights, triangle):
     triangle[:] = 0.0
     triangle[: held.shape[0]] = held
     triangle[np.diag(triangle) < 0.0] *= -1.0
-    if not np.isfinite(triangle).all():
-        return False, 0.0, 0.0, 0.0
+    with np.errstate(over="ignore"):
+        if not np.isfinite(triangle * triangle).all():  # squares overflow, as they do in compiled code
+            return False, 0.0, 0.0, 0.0
     if not weights.size:
         return True, float(n), float(n), 0.0
     positive = weights[weights > 0.0]

@@ -403,6 +403,19 @@ def test_plots(rng):
     matplotlib.pyplot.close("all")
 
 
+def test_plot_fit_shows_observations_over_fitted_with_the_log_link(rng):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    fit, data = make("gamma", rng, draws=200)
+    axes = fit.plot_fit("x", at={"group": "b", "treated": True})
+    (points,) = [line for line in axes.lines if line.get_linestyle() == "None"]
+    mean = fit.design.X[:, :2] @ fit.posterior_mean[:2] + fit.posterior_mean[["groupb", "treatedTRUE"]].sum()
+    curve = np.exp(mean + data["log_exposure"].mean())
+    np.testing.assert_allclose(points.get_ydata(), curve * data["y"] / fit.fitted(), rtol=0.05)
+    matplotlib.pyplot.close("all")
+
+
 def test_aliased_columns_are_named(rng):
     x = rng.normal(size=30)
     data = {"y": rng.poisson(2.0, 30).astype(float), "x": x, "twice": 2.0 * x}

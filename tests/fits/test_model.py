@@ -140,8 +140,25 @@ def test_several_responses(rng):
     assert frames[0].prior.mu[0] != frames[1].prior.mu[0]
 
 
-def test_repr(fit):
+def test_repr(fit, rng):
     text = repr(fit)
     assert text.startswith("Call:\nlmb('y ~ x', n=500)\n")
-    assert f"x: {fit.posterior_mean['x']:.4g}" in text
+    _, heading, names, values = text.splitlines()[-6:-2]
+    assert (heading, names.split()) == ("Posterior mean coefficients:", ["(Intercept)", "x"])
+    assert values.split() == [f"{value:.4g}" for value in fit.posterior_mean]
     assert fit._repr_html_() == fit.summary()._repr_html_()
+    X = rng.standard_normal((40, 25))
+    many = lmb(y=X[:, 0] + rng.standard_normal(40), X=X, names=[f"predictor {j}" for j in range(25)], rng=1)
+    lines = repr(many).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert sum(line.split().count("predictor") for line in lines) == 25
+
+
+def test_many_coefficients(rng):
+    """Nothing takes long, or loses its order, with 150 coefficients."""
+    X = rng.standard_normal((400, 150))
+    fit = lmb(y=X[:, 3] + rng.standard_normal(400), X=X, rng=1)
+    assert fit.summary().table["mean"].idxmax() == "x4"
+    assert np.isfinite(fit.loo().elpd)
+    assert fit.influence().shape == (400, 154)
+    assert fit.predict(X[:3], kind="interval").shape == (3, 7)

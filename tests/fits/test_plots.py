@@ -94,6 +94,16 @@ def test_replicated_responses(cars):
         cars.plot_ppc(kind="hist")
 
 
+def test_long_data_are_shown_in_part(rng):
+    x = rng.standard_normal(60_001)
+    fit = lmb("y ~ x", {"x": x, "y": x + rng.standard_normal(60_001)}, n=100, rng=rng)
+    assert (
+        fit.plot_fit("x").get_lines()[1].get_xdata().size == fit.plot_residuals().get_lines()[1].get_xdata().size < 5001
+    )
+    last = fit.plot_ppc(n=5).get_lines()[-1]
+    assert np.trapezoid(last.get_ydata(), last.get_xdata()) == pytest.approx(1.0, abs=0.01)
+
+
 def test_residuals_against_fitted(cars):
     points = cars.plot_residuals("response").get_lines()[1].get_xydata()
     np.testing.assert_allclose(points, np.column_stack([cars.fitted(), cars.residuals()]))

@@ -27,6 +27,9 @@ class DIC(NamedTuple):
     expected: float
     at_mean: float
 
+    def __repr__(self):
+        return f"DIC {self.dic:.5g} (expected deviance {self.expected:.5g}, pD {self.p_d:.4g})"
+
 
 class WAIC(NamedTuple):
     """Widely applicable information criterion (Watanabe 2010), on the log score (elpd) and deviance scales."""
@@ -36,6 +39,9 @@ class WAIC(NamedTuple):
     p_waic: float
     waic: float
     pointwise: np.ndarray
+
+    def __repr__(self):
+        return f"WAIC {self.waic:.5g}: elpd {self.elpd:.5g} (se {self.se:.3g}), p_waic {self.p_waic:.4g}"
 
 
 class LOO(NamedTuple):
@@ -58,6 +64,10 @@ class LOO(NamedTuple):
     pointwise: np.ndarray
     method: str
     pareto_k: np.ndarray | None = None
+
+    def __repr__(self):
+        text = f"LOO, {self.method}: elpd {self.elpd:.5g} (se {self.se:.3g}), p_loo {self.p_loo:.4g}"
+        return text if self.pareto_k is None else f"{text}, largest Pareto k {self.pareto_k.max():.2g}"
 
 
 def score(pointwise, weights_positive):
@@ -211,6 +221,9 @@ class BayesFactor(NamedTuple):
 
     bayes_factor: float
     log_bayes_factor: float
+
+    def __repr__(self):
+        return f"Bayes factor {self.bayes_factor:.4g} (log {self.log_bayes_factor:.4g})"
 
 
 def bayes_factor(fit, other):

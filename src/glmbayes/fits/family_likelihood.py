@@ -38,6 +38,10 @@ class FamilyLikelihood:
         """Expected response at linear predictor `eta`."""
         return self.distribution.linkinv(eta)
 
+    def slope(self, mean):
+        """Derivative of the expected response by the linear predictor, where the response is expected to be `mean`."""
+        return self.distribution.mu_eta(self.distribution.linkfun(mean))
+
     def log_lik(self, y, eta, dispersion, weights=None):
         """Log-likelihood of each observation (arrays broadcast)."""
         return self.distribution.log_lik(y, eta, dispersion, 1.0 if weights is None else weights)

@@ -8,8 +8,6 @@ from glmbayes.fits.glm_posterior import posterior_arrays, worth
 from glmbayes.glm.gamma_gibbs import CHAINS, WARM_UP, GammaGibbs
 from glmbayes.random import generator
 
-_SLOW = 3000  # sweeps from which a progress bar shows by itself
-
 
 @dataclass(frozen=True, eq=False)
 class GibbsGLM:
@@ -56,8 +54,7 @@ class GibbsGLM:
 
     def draw(self, n, rng):
         """`n` draws, chain after chain: coefficients (n, p), dispersion (n,), candidates (n,)."""
-        progress = n > _SLOW if self.progress is None else self.progress
-        return self.core.draw(n, rng, progress)
+        return self.core.draw(n, rng, self.progress)
 
     def log_evidence(self, rng=0):
         """log p(y) and its standard error."""

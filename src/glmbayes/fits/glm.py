@@ -157,7 +157,9 @@ class GLMFit(Fit):
         if kind == "response":
             return d.y - mu
         if kind == "pearson":
-            return (d.y - mu) * np.sqrt(weights / (self.family.variance(mu) * self.moments.dispersion_mean))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                scaled = (d.y - mu) * np.sqrt(weights / (self.family.variance(mu) * self.moments.dispersion_mean))
+            return np.where(d.y == mu, 0.0, scaled)  # also where a saturated mean leaves no variance
         if kind == "deviance":
             return np.sign(d.y - mu) * np.sqrt(np.maximum(self.family.deviance(d.y, mu, weights), 0.0))
         low, high = self.family.cdf_limits(d.y, mu, weights, self.moments.dispersion_mean)

@@ -39,6 +39,13 @@ class Hypothesis(NamedTuple):
     lower: float
     upper: float
 
+    def __repr__(self):
+        return (
+            f"{self.statement}\n  probability {self.posterior_probability:.4g}, before the data "
+            f"{self.prior_probability:.4g}; Bayes factor {self.bayes_factor:.4g}\n"
+            f"  left - right: mean {self.mean:.4g}, sd {self.sd:.4g}, 95 % from {self.lower:.4g} to {self.upper:.4g}"
+        )
+
 
 def hdi_of(draws, level):
     """Shortest intervals with probability `level` of each column of `draws` (n, k): array (k, 2)."""
@@ -200,6 +207,9 @@ class DirectionalTail(NamedTuple):
     distance: float
     probability: float
     reference: np.ndarray
+
+    def __repr__(self):
+        return f"posterior probability {self.probability:.4g} beyond a point {self.distance:.4g} posterior sds away"
 
 
 def directional_tail(fit, reference):

@@ -30,6 +30,10 @@ class GaussianLikelihood:
         """Expected response at linear predictor `eta`."""
         return eta
 
+    def slope(self, mean):
+        """Derivative of the expected response by the linear predictor, where the response is expected to be `mean`."""
+        return 1.0
+
     def log_lik(self, y, eta, dispersion, weights=None):
         """Log-likelihood of each observation (arrays broadcast)."""
         z2 = (y - eta) ** 2 / dispersion

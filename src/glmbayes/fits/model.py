@@ -12,6 +12,7 @@ from glmbayes.design.aliasing import aliased_columns
 from glmbayes.fits import criteria, hypotheses, influence, loo, margins, predict, reference
 from glmbayes.fits.blocks import linear_predictor
 from glmbayes.fits.plot_methods import PlotMethods
+from glmbayes.fits.summary import Summary, side_by_side
 from glmbayes.random import generator
 from glmbayes.rlmb import Draws
 
@@ -393,12 +394,10 @@ class Fit(PlotMethods):
 
     def summary(self, conf_level=0.95, hdi=False):
         """The summary that R users know: text, HTML in notebooks, and DataFrames (`.table` and others)."""
-        from glmbayes.fits.summary import Summary
-
         return Summary.of(self, conf_level, hdi)
 
     def __repr__(self):
-        means = "  ".join(f"{name}: {value:.4g}" for name, value in self.posterior_mean.items())
+        means = side_by_side(self.names, self.moments.mean)
         return f"Call:\n{self.call}\n\nPosterior mean coefficients:\n{means}\n\nUse .summary() for more."
 
     def _repr_html_(self):

@@ -7,13 +7,14 @@ from glmbayes.design.table import as_table
 from glmbayes.errors import InputError, MissingDependencyError
 from glmbayes.fits.hypotheses import pick_names
 from glmbayes.fits.margins import mean_offset, typical_values
+from glmbayes.fits.predict import simulate
 from glmbayes.random import generator
 
 POSTERIOR = "#2b6cb0"
 PRIOR = "#b7791f"
 DATA = "#2d3748"
 _GRID = 400
-_MANY = 5000  # points shown
+_MANY = 5000  # observations shown; of more, every so many-th
 
 
 def pyplot():
@@ -100,8 +101,9 @@ def plot_ppc(fit, n=60, kind="density", rng=0, ax=None):
     """The observed response among `n` replicated ones: "density" curves or "cumulative" steps."""
     option(kind, "kind", ("density", "cumulative"))
     ax = _axes(ax, figsize=(6.0, 3.6), layout="constrained")
-    y = fit.design.y[fit.used_rows]
-    replicated = fit.simulate(n, generator(rng))[:, fit.used_rows]
+    rows = np.flatnonzero(fit.used_rows)
+    rows = rows[:: -(-rows.size // _MANY)]
+    y, replicated = fit.design.y[rows], simulate(fit, n, generator(rng), rows)
     low, high = np.percentile(replicated, (0.2, 99.8))
     low, high = min(low, y.min()), max(high, y.max())
     x = np.linspace(low - 0.05 * (high - low), high + 0.05 * (high - low), _GRID)
@@ -118,7 +120,7 @@ def plot_ppc(fit, n=60, kind="density", rng=0, ax=None):
 
 def density(values, x):
     """Gaussian kernel density with Silverman's bandwidth, on a subsample of at most 5,000."""
-    values = values[:: max(1, values.size // 5000)]
+    values = values[:: max(1, values.size // _MANY)]
     spread = min(values.std(), np.subtract(*np.percentile(values, (75, 25))) / 1.349) or values.std() or 1.0
     width = 0.9 * spread * values.size**-0.2
     return np.exp(-0.5 * ((x[:, None] - values) / width) ** 2).mean(axis=1) / (width * np.sqrt(2.0 * np.pi))
@@ -179,7 +181,8 @@ def plot_fit(fit, column, at=None, level=0.95, data=True, ax=None):
         Of both bands.
     data : bool
         Also show the observations; in a model with other columns, their partial residuals: the curve at each
-        observation plus its residual.
+        observation plus its residual, carried there along the link (with the log link, observed over fitted times
+        the curve).
     """
     columns = fit.design.columns
     if column not in columns or columns[column].kind != "numeric" or len(typical_values(fit, column)) > 1:
@@ -201,7 +204,10 @@ def plot_fit(fit, column, at=None, level=0.95, data=True, ax=None):
     seen = _observed(fit, column) if data else None
     if seen is not None:
         newdata = {column: seen, **{name: np.repeat(value, seen.size) for name, value in held.items()}}
-        points = fit.predict(newdata, offset=mean_offset(fit, seen.size)) + fit.residuals()
+        curve = fit.predict(newdata, offset=mean_offset(fit, seen.size))
+        slope = fit.likelihood.slope
+        with np.errstate(divide="ignore", invalid="ignore"):  # saturated means
+            points = curve + fit.residuals("response") * slope(curve) / slope(fit.fitted())
         _points(ax, seen, points, "partial residuals" if len(columns) > 1 else None)
     ax.set(xlabel=column, ylabel=fit.design.response.name)
     ax.spines[["top", "right"]].set_visible(False)

@@ -98,16 +98,18 @@ def _intervals(fit, likelihood, x, shift, weights, level, index):
     return pd.DataFrame(columns, columns=INTERVAL_COLUMNS, index=index)
 
 
-def simulate(fit, nsim, rng):
-    """See `Fit.simulate`."""
+def simulate(fit, nsim, rng, only=None):
+    """See `Fit.simulate`; `only` picks rows by position."""
     nsim, rng = count(nsim, "nsim"), generator(rng)
     d = fit.design
+    only = np.arange(d.X.shape[0]) if only is None else only
     pick = rng.integers(fit.n_draws, size=nsim)
     phi = fit.draws.dispersion[pick][:, None]
-    out = np.empty((nsim, d.X.shape[0]))
-    for rows in observation_blocks(d.X.shape[0], nsim):
+    out = np.empty((nsim, only.size))
+    for piece in observation_blocks(only.size, nsim):
+        rows = only[piece]
         eta = linear_predictor(fit.draws.coefficients[pick], d.X, d.offset, rows)
-        out[:, rows] = fit.likelihood.sample(rng, eta, phi, None if d.weights is None else d.weights[rows])
+        out[:, piece] = fit.likelihood.sample(rng, eta, phi, None if d.weights is None else d.weights[rows])
     return out
 
 

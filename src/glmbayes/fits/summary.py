@@ -294,3 +294,18 @@ def _text(table, titles=None):
     widths = [max(map(len, column)) for column in columns]
     rows = zip(["", *map(str, table.index)], *columns)
     return "\n".join(f"{row[0]:<{label}}" + "".join(f"  {c:>{w}}" for c, w in zip(row[1:], widths)) for row in rows)
+
+
+def side_by_side(names, values, width=100):
+    """Numbers under their names, as many to a line as fit: R's way of printing coefficients."""
+    cells = [f"{v:.4g}" for v in values]
+    widths = [max(len(name), len(cell)) for name, cell in zip(names, cells)]
+    lines, start, used = [], 0, 0
+    for i, w in enumerate([*widths, width]):
+        if used + w > width and i > start:
+            part = range(start, i)
+            lines.append("  ".join(f"{names[j]:>{widths[j]}}" for j in part))
+            lines.append("  ".join(f"{cells[j]:>{widths[j]}}" for j in part))
+            start, used = i, 0
+        used += w + 2
+    return "\n".join(lines)

@@ -20,6 +20,7 @@ from glmbayes.posteriors.log_precision import limits_on_t
 
 CHAINS = 4
 WARM_UP = 50  # sweeps of each chain that are left out
+_PATIENCE = 2.0  # seconds from which a progress bar shows by itself
 _DIAGNOSED = 8  # draws of each chain from which R-hat means something
 _SPREAD = (0.25, 0.5, 2.0, 4.0)  # starting dispersions of the chains, over the one at the joint mode
 _FAR = 30.0  # log precisions beyond are not looked at for the mode
@@ -106,17 +107,20 @@ class GammaGibbs:
         return brentq(lambda t: self._slope(t, beta)[0], low, high)
 
     def draw(self, n, rng, progress=False):
-        """`n` draws, chain after chain: coefficients (n, p), dispersion (n,), candidates (n,)."""
+        """`n` draws, chain after chain: coefficients (n, p), dispersion (n,), candidates (n,).
+
+        progress=None shows a bar after two seconds.
+        """
         y, prior = self.arrays[0], self.prior
         limits = prior.disp_lower, prior.disp_upper
         given_beta = GammaDispersionPosterior(y, y, self._weights, prior.shape, prior.rate, *limits)
         p, keep = self.coef_mode.size, -(-n // CHAINS)
         values, taken = np.empty((CHAINS, keep, p + 1)), np.empty((CHAINS, keep), np.int64)
         sweeps = range(CHAINS * (WARM_UP + keep))
-        if progress:
+        if progress is None or progress:
             from tqdm import tqdm
 
-            sweeps = tqdm(sweeps, unit="sweep", leave=False)
+            sweeps = tqdm(sweeps, unit="sweep", leave=False, delay=0.0 if progress else _PATIENCE)
         for step in sweeps:
             chain, sweep = divmod(step, WARM_UP + keep)
             if sweep == 0:

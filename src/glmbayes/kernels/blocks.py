@@ -75,8 +75,11 @@ def normal_blocks(y, x, offset, weights, starts, mu, low, dispersion, draws, mod
     p = x.shape[1]
     triangle = np.empty((p + 1, p + 1))
     for j in range(draws.shape[0]):
-        if not _reduce_block(y, x, offset, weights, starts, j, triangle)[0]:
+        fine, used, _, _ = _reduce_block(y, x, offset, weights, starts, j, triangle)
+        if not fine:
             return j, BAD_ROWS
+        if used == 0.0:
+            return j, NO_ROWS
         m = mu[j if mu.shape[0] > 1 else 0]
         root = low[j if low.shape[0] > 1 else 0]
         phi = dispersion[j if dispersion.shape[0] > 1 else 0]

@@ -8,6 +8,7 @@ the form that the exact samplers work with.
 """
 
 import math
+from types import MappingProxyType
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from glmbayes.checks import count, scalar
 from glmbayes.errors import InputError
 from glmbayes.priors.base import Frozen, set_field
 from glmbayes.random import generator
+
+
+_LARGEST = 1e150  # its square is still a double
 
 
 def _scale(value, name):
@@ -41,7 +45,7 @@ class SigmaPrior(Frozen):
     __slots__ = ("arguments", "log_constant", "terms", "upper")
 
     def _set(self, arguments, terms, log_constant, upper=math.inf):
-        set_field(self, "arguments", arguments)
+        set_field(self, "arguments", MappingProxyType(arguments))
         set_field(self, "terms", terms)
         set_field(self, "log_constant", log_constant)
         set_field(self, "upper", upper)
@@ -70,8 +74,8 @@ class SigmaPrior(Frozen):
         return value if math.isnan(self.log_constant) else value + self.log_constant
 
     def sample(self, n, rng=None):
-        """`n` standard deviations drawn from the prior."""
-        return self._sample(count(n), generator(rng))
+        """`n` standard deviations drawn from the prior (at most 1e150)."""
+        return np.minimum(self._sample(count(n), generator(rng)), _LARGEST)
 
 
 class dHalfNormal(SigmaPrior):
