@@ -21,7 +21,7 @@ METHODS = ("iid", "mcmc")
 
 
 def lmerb(
-    formula, data=None, priors=None, *, n=4000, method=None, se=None, chains=4, burn_in=500, thin=1, weights=None,
+    formula, data=None, priors=None, *, n=4000, method=None, se=None, chains=4, burn_in=500, thin=2, weights=None,
     weights_type=None, offset=None, subset=None, na_action="drop", progress=False, rng=None, env=None, **unknown,
 ):  # fmt: skip
     """Fit a Bayesian linear mixed model with lme4's formulas.

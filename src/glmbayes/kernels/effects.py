@@ -99,7 +99,8 @@ def local_columns(starts, p, codes, widths, offsets, size, start):
     found = 0
     for counting in range(2):
         columns = np.empty(found if counting == 1 else 0, np.int64)
-        mark[:] = -1
+        for i in range(size):
+            mark[i] = -1
         found = 0
         for j in range(starts.shape[0] - 1):
             start[j] = found
@@ -152,7 +153,9 @@ def reduce_effects(y, x, z, others, starts, codes, widths, offsets, start, colum
         n = starts[j + 1] - starts[j]
         local = start[j + 1] - start[j]
         part = buffer[:n, : q + local + 1]
-        part[:] = 0.0
+        for i in range(n):
+            for k in range(part.shape[1]):
+                part[i, k] = 0.0
         for i in range(local):
             place[column[start[j] + i]] = q + i
         for i in range(n):

@@ -92,12 +92,13 @@ def interweave_root(rng, data, layout, prior, state, k, effects, mixing, root):
     d = q * (q + 1) // 2
     m, big_q = data.ry.shape
     size = state.w.shape[0]
-    b = effects.copy()
+    b = np.empty((levels, q))
     for level in range(levels):
         for i in range(q):
+            s = effects[level, i]
             for h in range(i):
-                b[level, i] -= root[i, h] * b[level, h]
-            b[level, i] /= root[i, i]
+                s -= root[i, h] * b[level, h]
+            b[level, i] = s / root[i, i]
             effects[level, i] = 0.0
     _set_levels(layout, state, k, effects)  # residuals below are without this term
     big_h = np.zeros((d, d))
@@ -197,19 +198,17 @@ def squared_error(data, state):
 
 
 @jit
-def _update_term(rng, data, layout, prior, state, k):
-    """Covariance of term k, twice; False when its conditional is improper."""
-    q = layout.q[k]
-    effects = _levels(layout, state, k)
-    root = np.zeros((q, q))
-    mixing = state.mixing[k, :q]
-    if not draw_root(rng, prior, k, effects, mixing, root):
-        return False
-    interweave_root(rng, data, layout, prior, state, k, effects, mixing, root)
-    for i in range(q):
-        for h in range(i + 1):
-            state.root[k, i, h] = root[i, h]
-    return True
+def _store(state, w, a, root):
+    """Copies by hand: NumPy's broadcasting assignment takes seconds to compile."""
+    for i in range(w.shape[0]):
+        w[i] = state.w[i]
+    for j in range(a.shape[0]):
+        for i in range(a.shape[1]):
+            a[j, i] = state.a[j, i]
+    for k in range(root.shape[0]):
+        for i in range(root.shape[1]):
+            for h in range(root.shape[2]):
+                root[k, i, h] = state.root[k, i, h]
 
 
 @jit
@@ -223,17 +222,23 @@ def run_effects(rng, data, layout, prior, state, sweeps, thin, out_w, out_a, out
         if not draw_effects_jointly(rng, data, layout, prior, state):
             return False
         for k in range(layout.q.shape[0]):
-            if not _update_term(rng, data, layout, prior, state, k):
+            q = layout.q[k]
+            effects = _levels(layout, state, k)
+            root = np.zeros((q, q))
+            mixing = state.mixing[k, :q]
+            if not draw_root(rng, prior, k, effects, mixing, root):
                 return False
+            interweave_root(rng, data, layout, prior, state, k, effects, mixing, root)
+            for i in range(q):
+                for h in range(i + 1):
+                    state.root[k, i, h] = root[i, h]
         if not prior.sigma_known:
             u = draw_precision(rng, data.n, squared_error(data, state), prior.sigma_terms, prior.sigma_upper)
             if not u > 0.0:
                 return False
             state.sigma2[0] = 1.0 / u
         if thin > 0 and (sweep + 1) % thin == 0:
-            out_w[row] = state.w
-            out_a[row] = state.a
+            _store(state, out_w[row], out_a[row], out_root[row])
             out_sigma2[row] = state.sigma2[0]
-            out_root[row] = state.root
             row += 1
     return True

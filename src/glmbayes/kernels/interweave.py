@@ -126,7 +126,8 @@ def _propose_all(rng, root, entries, big_h, h, sigma2, kind, terms, upper, df, s
         root[0, 0], 0, 0, entries, 0.0, 0.0, root, kind, terms, upper, df, scale_root, nu, inverse_scales2
     )
     if math.log(1.0 - rng.random()) < log_ratio:
-        entries[:] = proposal
+        for i in range(d):
+            entries[i] = proposal[i]
         return
     at = 0
     for i in range(q):

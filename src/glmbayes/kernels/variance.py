@@ -100,7 +100,14 @@ def draw_precision(rng, effects, squares, terms, upper):
     rate = terms[1] + 0.5 * squares
     lower = upper**-2.0 if upper < math.inf else 0.0
     if terms[2] == 0.0 and terms[3] == 0.0 and terms[4] == 0.0:
-        return draw_truncated_gamma(rng, shape, rate, lower)
+        # as draw_truncated_gamma, not called from here: every level of calls is optimised again, a second of compiling
+        if not rate > 0.0 or (lower <= 0.0 and not shape > 0.0):
+            return math.nan
+        if shape > 0.0:
+            for _ in range(_TRIES):
+                u = _gamma(rng, shape) / rate
+                if u >= lower:
+                    return u
     none = np.empty(0)
     start = math.log(lower) if lower > 0.0 else -math.inf
     return _log_precision(

@@ -108,13 +108,17 @@ def components(fit, ax=None):
     if ax.size != len(draws):
         raise InputError(f"ax must hold one Axes per component ({len(draws)}); got {ax.size}.")
     for (name, values), panel in zip(draws.items(), ax):
-        low, high = (-1.0, 1.0) if name.startswith("cor") else (0.0, np.quantile(values, 0.995))
-        x = np.linspace(low, high, 300)
-        mirrored = np.concatenate([values, 2.0 * low - values, *([2.0 * high - values] if low < 0 else [])])
-        height = density(mirrored, x)  # reflected at the ends of its range
+        values = values[np.isfinite(values)]
+        lowest, highest = (-1.0, 1.0) if name.startswith("cor(") else (0.0, np.inf)
+        low, high = np.quantile(values, (0.001, 0.999))
+        pad = 0.15 * (high - low)
+        x = np.linspace(max(lowest, low - pad), min(highest, high + pad), 300)
+        height = density(values, x) + density(values, 2.0 * lowest - x)  # reflected at the ends of the range
+        if highest < np.inf:
+            height += density(values, 2.0 * highest - x)
         panel.fill_between(x, height, color=POSTERIOR, alpha=0.35, lw=0)
         panel.plot(x, height, color=POSTERIOR, lw=1.2)
-        panel.set(yticks=[], ylim=(0, None), xlim=(low, high))
+        panel.set(yticks=[], ylim=(0, None), xlim=(x[0], x[-1]))
         panel.set_title(name, fontsize=9)
         panel.spines[["top", "right", "left"]].set_visible(False)
     return ax
