@@ -11,14 +11,13 @@ from glmbayes.checks import count, option
 from glmbayes.design.aliasing import aliased_columns
 from glmbayes.fits import criteria, hypotheses, influence, loo, margins, predict, reference
 from glmbayes.fits.blocks import linear_predictor
-from glmbayes.fits.plot_methods import PlotMethods
-from glmbayes.fits.summary import Summary, side_by_side
+from glmbayes.fits.showing import Showing
 from glmbayes.random import generator
 from glmbayes.rlmb import Draws
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Fit(PlotMethods):
+class Fit(Showing):
     """A fitted Bayesian regression; `lmb` and `glmb` return one.
 
     Attributes
@@ -389,22 +388,3 @@ class Fit(PlotMethods):
         """
         changes.setdefault("env", sys._getframe(1))
         return reference.update(self, formula, pfamily, n, rng, changes)
-
-    # -- printing, export --------------------------------------------------------------------------------------
-
-    def summary(self, conf_level=0.95, hdi=False):
-        """The summary that R users know: text, HTML in notebooks, and DataFrames (`.table` and others)."""
-        return Summary.of(self, conf_level, hdi)
-
-    def __repr__(self):
-        means = side_by_side(self.names, self.moments.mean)
-        return f"Call:\n{self.call}\n\nPosterior mean coefficients:\n{means}\n\nUse .summary() for more."
-
-    def _repr_html_(self):
-        return self.summary()._repr_html_()
-
-    def to_arviz(self):
-        """ArviZ data: the iid draws as one chain, with prior, log-likelihood and posterior-predictive groups."""
-        from glmbayes.fits.export import to_arviz
-
-        return to_arviz(self)

@@ -5,7 +5,7 @@ import numpy as np
 from glmbayes.fits.blocks import linear_predictor, observation_blocks
 
 _TERMS = 50_000_000  # draws x observations up to which every draw is used
-_FEWEST = 100
+_FEWEST = 30
 
 
 def draws_used(fit):

@@ -1,10 +1,28 @@
-"""The plots, as methods of a fitted model."""
+"""How a fitted model is shown: summary, notebook, ArviZ, plots."""
 
 from glmbayes.fits import plots
+from glmbayes.fits.summary import Summary, side_by_side
 
 
-class PlotMethods:
-    """What a fitted model can draw; `glmbayes.fits.plots` has the options."""
+class Showing:
+    """What a fitted model prints, draws and exports."""
+
+    def summary(self, conf_level=0.95, hdi=False):
+        """The summary that R users know: text, HTML in notebooks, and DataFrames (`.table` and others)."""
+        return Summary.of(self, conf_level, hdi)
+
+    def __repr__(self):
+        means = side_by_side(self.names, self.moments.mean)
+        return f"Call:\n{self.call}\n\nPosterior mean coefficients:\n{means}\n\nUse .summary() for more."
+
+    def _repr_html_(self):
+        return self.summary()._repr_html_()
+
+    def to_arviz(self):
+        """ArviZ data: the iid draws as one chain, with prior, log-likelihood and posterior-predictive groups."""
+        from glmbayes.fits.export import to_arviz
+
+        return to_arviz(self)
 
     def plot(self, parm=None, **options):
         """Posterior against prior for each coefficient; returns the Axes."""
