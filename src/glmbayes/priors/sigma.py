@@ -17,7 +17,6 @@ from glmbayes.errors import InputError
 from glmbayes.priors.base import Frozen, set_field
 from glmbayes.random import generator
 
-
 _LARGEST = 1e150  # its square is still a double
 
 
