@@ -10,6 +10,7 @@ from glmbayes.kernels.log_density import concave_slope, derivatives, precision, 
 _EDGE = 3.0  # the knots reach to where f has dropped by this much ...
 _FAR = 100.0  # ... and preferably not by more than this
 _FIRST = 2  # knots on each side before the steps double
+TURNED = 0.5000001  # an S above it is past its turning point, and not at a knot there, by whatever rounding
 _MOST = 90  # knots on each side
 
 
@@ -82,7 +83,7 @@ def _tail_slope(f, side, edge):
         return slope
     for i in range(f.lam.shape[0]):
         share, rest = shares(f.lam[i] * u)
-        slope -= f.k[i] * (0.25 if share > 0.5 else share * rest)
+        slope -= f.k[i] * (0.25 if share >= TURNED else share * rest)
     return slope
 
 

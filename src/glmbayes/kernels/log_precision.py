@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glmbayes.kernels.first_knots import first_knots, tail_slopes, toward
+from glmbayes.kernels.first_knots import TURNED, first_knots, tail_slopes, toward
 from glmbayes.kernels.jit import jit
 from glmbayes.kernels.log_density import concave_gap, concave_slope, derivatives, precision, rise, share_rise, shares
 
@@ -137,7 +137,7 @@ def _fit_interval(f, env, j):
     for i in range(f.lam.shape[0]):
         share, rest = shares(f.lam[i] * u)
         share0, rest0 = shares(f.lam[i] * u_end)
-        if (kind == _INTERIOR and share < 0.5) or (kind == _LEFT and share0 <= 0.5):
+        if (kind == _INTERIOR and share < 0.5) or (kind == _LEFT and share0 < TURNED):
             slope -= f.k[i] * share * rest
             continue
         line = 0.0
@@ -181,7 +181,7 @@ def log_acceptance(f, env, j, t):
         share, rest = shares(f.lam[i] * u)
         share0, rest0 = shares(f.lam[i] * u_touch)
         share1, rest1 = shares(f.lam[i] * u_end)
-        if (kind == _INTERIOR and share0 < 0.5) or (kind == _LEFT and share1 <= 0.5):
+        if (kind == _INTERIOR and share0 < 0.5) or (kind == _LEFT and share1 < TURNED):
             gap -= f.k[i] * (share_rise(share0, rest0, share, rest, delta, fall) - share0 * rest0 * delta)
         else:
             gap -= f.k[i] * share_rise(share1, rest1, share, rest, t - end, fall_end)

@@ -8,7 +8,7 @@ from glmbayes.checks import count, scalar
 from glmbayes.kernels.blocks import block_weights, normal_gamma_blocks
 from glmbayes.kernels.log_precision import DONE
 from glmbayes.posteriors.gamma_variates import inverse_gamma, standard_gamma
-from glmbayes.posteriors.log_precision import LogPrecision
+from glmbayes.posteriors.log_precision import LogPrecision, normal_variances
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.normal import NormalPosterior
 from glmbayes.posteriors.normal_gamma import NormalGammaPosterior
@@ -68,7 +68,7 @@ class dNormal_Gamma(Prior):
         t, weight = LogPrecision.of_gamma(self.shape, self.rate, 0.0, math.inf).nodes
         var = np.einsum("ij,jk,ik->i", combinations, self.coefficient.Sigma, combinations)
         mean = np.broadcast_to(combinations @ self.coefficient.mu, (t.size, combinations.shape[0]))
-        return Mixture(weight, t, mean, np.exp(-t)[:, None] * var)
+        return Mixture(weight, t, mean, normal_variances(t, var))
 
     def given_dispersion(self, rows, dispersion):
         scaled = CoefficientPrior(self.coefficient.mu, self.coefficient.Sigma * dispersion)
