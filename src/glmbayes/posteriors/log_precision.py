@@ -139,6 +139,12 @@ def dispersion_of(t, disp_lower=0.0, disp_upper=math.inf):
     return np.clip(np.exp(-np.clip(t, -_LARGEST, _LARGEST)), disp_lower, disp_upper)
 
 
+def normal_variances(t, factors):
+    """dispersion x factor (K, k) for log precisions `t` (K,); infinite where a double cannot hold it."""
+    with np.errstate(over="ignore"):
+        return dispersion_of(t)[:, None] * factors
+
+
 def limits_on_t(disp_lower, disp_upper):
     """Limits on the dispersion as limits on t = log(1 / dispersion)."""
     lower = -math.log(disp_upper) if disp_upper < math.inf else -math.inf
