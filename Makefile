@@ -8,7 +8,7 @@ DEMOS := examples/dobson_gibbs.py examples/eight_schools_gibbs.py examples/eight
 BENCHMARKS := $(filter-out benchmarks/harness.py,$(wildcard benchmarks/*.py))
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: venv demo test lint bench clean
+.PHONY: venv demo test lint bench trust clean
 
 venv: $(READY)
 
@@ -34,6 +34,12 @@ lint: $(READY)
 
 bench: $(READY)
 	@set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(ONE_THREAD) $(PY) $$file; done
+
+# LEVEL=small (a minute or two), medium or full (an hour); the page goes to $(OUT)/trust.md
+LEVEL ?= small
+OUT ?= .cache/trust
+trust: $(READY)
+	MPLBACKEND=Agg $(ONE_THREAD) $(PY) -m trust --level $(LEVEL) --out $(OUT)
 
 clean:
 	rm -rf .venv .cache .pytest_cache .ruff_cache .hypothesis build dist
