@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-
 from trust.calibration import RANKS, gaussian, ranks_of
 from trust.digits import log_relative_error
 from trust.levels import LEVELS

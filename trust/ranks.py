@@ -1,5 +1,7 @@
 """Ranks that should be uniform: a test, simultaneous bands, and the picture (Säilynoja, Bürkner & Vehtari 2022)."""
 
+import functools
+
 import numpy as np
 from scipy import stats
 
@@ -19,6 +21,7 @@ def ecdf_difference(ranks, n_ranks):
     return below / len(ranks) - np.arange(1, n_ranks) / n_ranks
 
 
+@functools.cache
 def simultaneous_band(replications, n_ranks, level=0.95, simulations=4000):
     """Bounds (lower, upper) that `ecdf_difference` of uniform ranks leaves anywhere with probability 1 - level.
 
