@@ -5,10 +5,10 @@ PY := .venv/bin/python
 READY := .venv/.ready
 
 DEMOS := examples/dobson_gibbs.py examples/eight_schools_gibbs.py examples/eight_schools_exact.py examples/homework_pooling.py examples/mixed_model_gibbs.py $(wildcard examples/plant_weight.py)
-BENCHMARKS := $(filter-out benchmarks/harness.py,$(wildcard benchmarks/*.py))
+BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/report.py,$(wildcard benchmarks/*.py))
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: venv demo test lint bench trust clean
+.PHONY: venv demo test lint bench bench-report trust clean
 
 venv: $(READY)
 
@@ -34,6 +34,11 @@ lint: $(READY)
 
 bench: $(READY)
 	@set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(ONE_THREAD) $(PY) $$file; done
+
+# with the peers of the extra `bench`, those that can be installed; the page goes to $(OUT)/benchmarks.md
+bench-report: $(READY)
+	-$(PY) -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
+	$(PY) benchmarks/report.py $(OUT)
 
 # LEVEL=small (a minute or two), medium or full (an hour); the page goes to $(OUT)/trust.md
 LEVEL ?= small
