@@ -1,4 +1,4 @@
-"""``python benchmarks/report.py DIR``: every benchmark of this folder, a process each, as the page DIR/benchmarks.md."""
+"""``python benchmarks/report.py DIR``: all benchmarks, a process each, as the page DIR/benchmarks.md."""
 
 import os
 import platform
@@ -22,8 +22,8 @@ INTRODUCTION = """\
 # Benchmarks
 
 Made by `make bench-report`: every table is the output of a script in `benchmarks/`, where the code of both sides
-stands. Both sides of a row are measured in alternation within one run, on one thread, in CPU time, and include their set-up.
-Absolute times are those of the machine named below; ratios carry over.
+stands. Both sides of a row are measured in alternation within one run, on one thread, in CPU time, and include their
+set-up. Absolute times are those of the machine named below; ratios carry over.
 """
 
 

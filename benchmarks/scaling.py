@@ -63,7 +63,7 @@ def picture(results, path):
         ax.loglog(size, [1e6 * point[2] for point in points], "o-", label="exact draw")
         lowest = [floor(10 if ax is axes[0] else p) for p in size]
         ax.loglog(size, [1e6 * value for value in lowest], "--", color="0.5", label="floor: normals and a product")
-        ax.set(xlabel=label, ylabel="µs per draw")
+        ax.set(xlabel=label, ylabel="µs per draw", xscale="log" if ax is axes[0] else "linear")
         ax.legend(frameon=False, fontsize=8)
     axes[2].loglog([n for n, *_ in rows], [point[4] / 2**20 for point in rows], "o-", label="peak, beyond the data")
     axes[2].loglog([n for n, *_ in rows], [80 * n / 2**20 for n, *_ in rows], "--", color="0.5", label="design matrix")
@@ -74,7 +74,8 @@ def picture(results, path):
 
 def main(path=None):
     print(
-        f"\n{'rows':>10}{'p':>5}{'first draw':>12}{'per draw':>11}{'floor':>10}{'candidates':>12}{'peak':>11}{'design':>11}"
+        f"\n{'rows':>10}{'p':>5}{'first draw':>12}{'per draw':>11}{'floor':>10}{'candidates':>12}"
+        f"{'peak':>11}{'design':>11}"
     )
     results = {}
     for n, p in dict.fromkeys(BY_ROWS + BY_COEFFICIENTS):
