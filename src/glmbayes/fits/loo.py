@@ -57,13 +57,13 @@ class _Rows:
         return new
 
 
-def _log_predictive(rows, mean, var, t, side):
+def _log_predictive(rows, mean, bounded, per_dispersion, t, side):
     """log p(y_i | u) given the posterior with the rows (side = -1) or without (side = 1), and 1 - or + u w_i var_i.
 
-    mean, var : (K, rows) arrays of the linear predictor without offset, given log precisions t (K,).
+    mean, bounded, per_dispersion : of the linear predictor without offset given log precisions t (K,), as in `Mixture`.
     """
     u = np.exp(t)[:, None] * rows.w
-    spread = 1.0 + side * u * var
+    spread = 1.0 + side * (u * bounded + rows.w * per_dispersion)
     safe = np.maximum(spread, 1e-300)
     value = 0.5 * rows.count * (t[:, None] - LOG_2PI) - 0.5 * side * np.log(safe)
     return value - 0.5 * u * (rows.y - mean) ** 2 / safe, spread
@@ -87,7 +87,7 @@ def _row_scores(fit, side):
 def _scores(posterior, rows, side):
     """Log predictive densities of rows, and which of them lose too many digits this way."""
     mixture = posterior.conditional(rows.x)
-    value, spread = _log_predictive(rows, mixture.mean, mixture.var, mixture.t, side)
+    value, spread = _log_predictive(rows, mixture.mean, mixture.bounded, mixture.per_dispersion, mixture.t, side)
     with np.errstate(divide="ignore"):
         out = side * logsumexp(np.log(mixture.weight)[:, None] + side * value, axis=0)
     lost = (spread.min(axis=0) < _ALONE) & (rows.w > 0)

@@ -63,8 +63,10 @@ def expected_deviance(fit):
     rows = fit.rows
     p = rows.triangle.shape[0] - 1
     mixture = fit.conditional(rows.triangle[:p, :p])
-    errors = rows.triangle[p, p] ** 2 + ((rows.triangle[:p, p] - mixture.mean) ** 2 + mixture.var).sum(axis=1)
-    deviance = rows.n_w * (LOG_2PI - mixture.t) + np.exp(mixture.t) * errors - rows.log_weights
+    fixed = (rows.triangle[:p, p] - mixture.mean) ** 2 + mixture.bounded
+    errors = rows.triangle[p, p] ** 2 + fixed.sum(axis=1)
+    scaled = np.exp(mixture.t) * errors + mixture.per_dispersion.sum()
+    deviance = rows.n_w * (LOG_2PI - mixture.t) + scaled - rows.log_weights
     return float(mixture.weight @ deviance)
 
 

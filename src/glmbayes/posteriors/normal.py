@@ -86,8 +86,7 @@ class NormalPosterior:
         p = self.prior.mu.shape[0]
         half = np.linalg.solve(factor[:p, :p].T, combinations.T).T  # L A^-1
         mean = combinations @ self.prior.mu + half @ factor[:p, p]
-        t = np.array([-np.log(self.dispersion)])
-        return Mixture(np.ones(1), t, mean[None, :], (half**2).sum(axis=1)[None, :])
+        return Mixture.normal(mean, (half**2).sum(axis=1), -np.log(self.dispersion))
 
     def log_evidence(self):
         """Log marginal likelihood of the data, all constants included."""

@@ -58,27 +58,19 @@ class PrecisionPosterior:
     def moments(self):
         """Moments of the dispersion; beta is known."""
         p = self.coef_mode.shape[0]
-        a, b = self.shape, self.rate
-        if self.lower == 0.0 and self.upper == math.inf:
-            mean = b / (a - 1.0) if a > 1.0 else math.inf
-            sd = mean / math.sqrt(a - 2.0) if a > 2.0 else math.inf
-        else:
-            t, weight = self.log_precision.nodes
-            phi = np.exp(-t)
-            mean = float(weight @ phi) if a > 1.0 or self.upper < math.inf else math.inf
-            finite = a > 2.0 or self.upper < math.inf
-            sd = math.sqrt(max(weight @ phi**2 - mean**2, 0.0)) if finite else math.inf
+        mean, sd = self.log_precision.dispersion_moments
         return Moments(self.coef_mode.copy(), np.zeros((p, p)), mean, sd)
 
     def given_log_precision(self, combinations, t):
-        """Means (K, k) of the linear combinations (k, p) of beta, which is known, and variances of 0."""
+        """Linear combinations (k, p) of beta, which is known: means (K, k), and no variance; see `Mixture`."""
         mean = np.broadcast_to(combinations @ self.coef_mode, (t.shape[0], combinations.shape[0]))
-        return mean, np.zeros(mean.shape)
+        return mean, np.zeros(mean.shape), np.zeros(combinations.shape[0])
 
     def conditional(self, combinations):
         """The linear combinations `combinations` (k, p) of beta, which is known, over the precision."""
-        t, weight = self.log_precision.nodes
-        return Mixture(weight, t, *self.given_log_precision(combinations, t))
+        law = self.log_precision
+        t, weight = law.nodes
+        return Mixture(weight, t, *self.given_log_precision(combinations, t), law.dispersion_moments[0])
 
     def log_evidence(self):
         """Log marginal likelihood of the data given beta, all constants included."""
