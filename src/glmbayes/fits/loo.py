@@ -12,9 +12,9 @@ from glmbayes.rows import Rows, reduce
 
 _TAIL = 30.0  # parts of an integrand below its maximum by less than this, in logs, count
 _RESOLVED = 40.0  # the nodes are close together where the posterior's density is within this of its maximum
+_LARGEST = 600.0  # |log precision|: no response has a density out there
 _NEGLIGIBLE = 46.0  # where an integrand of its own ends
-_ALONE = 1e-6  # one minus leverage below which rounding hides what is left without the row
-_FAR = 12.0  # by which log precision rises without a row when rounding hides what the others know of it
+_ALONE = 0.01  # one minus leverage below which digits are lost to what is left without the row
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(20)  # of a panel
 
 
@@ -27,8 +27,9 @@ def exact_loo(fit):
 
     c_i = w_i and b_i = 0 for frequency weights, c_i = 1 and b_i = log(w_i) / 2 for precision weights.  Over u,
     p(u | rest) is proportional to p(u | y) / p(y_i | rest, u), so p(y_i | rest) is one over the posterior expectation
-    of 1 / p(y_i | rest, u).  No refits, but for rows of leverage 1 (at most p of them) or more than 400 standard
-    deviations out, where the right-hand side cancels.
+    of 1 / p(y_i | rest, u).  No refits, but for rows of leverage close to 1 (at most about p of them), where 1 - h_i
+    cancels, and for rows without which the dispersion is somewhere else altogether: extreme outliers, and rows of very
+    small data.
     """
     return _assemble(fit, _row_scores(fit, -1.0), "exact", None)
 
@@ -64,7 +65,7 @@ def _log_predictive(rows, mean, bounded, per_dispersion, t, side):
     """
     u = np.exp(t)[:, None] * rows.w
     spread = 1.0 + side * (u * bounded + rows.w * per_dispersion)
-    safe = np.maximum(spread, 1e-300)
+    safe = np.maximum(spread, _ALONE)
     value = 0.5 * rows.count * (t[:, None] - LOG_2PI) - 0.5 * side * np.log(safe)
     return value - 0.5 * u * (rows.y - mean) ** 2 / safe, spread
 
@@ -93,9 +94,10 @@ def _scores(posterior, rows, side):
     lost = (spread.min(axis=0) < _ALONE) & (rows.w > 0)
     if mixture.t.size > 1:  # the dispersion is not known
         beyond = _has_mass_beyond(posterior, mixture.t, side * value) & (rows.w > 0)
-        for i in np.flatnonzero(beyond & ~lost):
-            out[i], move = _own_quadrature(posterior, rows.one(i), side)
-            lost[i] = move > _FAR
+        if side < 0.0:
+            return out, lost | beyond
+        for i in np.flatnonzero(beyond):
+            out[i] = _own_quadrature(posterior, rows.one(i))
     return out, lost
 
 
@@ -125,34 +127,25 @@ def _heights(posterior, t):
     return out
 
 
-def _own_quadrature(posterior, row, side):
-    """The score of one row whose integrand has mass beyond the posterior's own nodes, and how far that mass lies off.
-
-    Such a row is an outlier in much data, or one that limits on the dispersion hold.
-    """
+def _own_quadrature(posterior, row):
+    """log p(y_i | y) of one row with mass of the integrand beyond the posterior's own nodes: an outlier in much data."""
 
     def integrand(t):
-        log_p, _ = _log_predictive(row, *posterior.given_log_precision(row.x, t), t, side)
-        return _heights(posterior, t) + side * log_p[:, 0]
+        log_p, _ = _log_predictive(row, *posterior.given_log_precision(row.x, t), t, 1.0)
+        return _heights(posterior, t) + log_p[:, 0]
 
     law = posterior.log_precision
     t, weight = law.nodes
     centre = weight @ t
     edges = _panels(integrand, centre, np.sqrt(weight @ (t - centre) ** 2), law.density.lower, law.density.upper)
-    if edges is None:
-        raise InputError(
-            f"leave-one-out is undefined: without the row at position {row.position[0]} the posterior of the "
-            "dispersion is improper."
-        )
     half = 0.5 * np.diff(edges)[:, None]
     nodes = (0.5 * (edges[1:] + edges[:-1])[:, None] + half * _POINTS).ravel()
-    log_terms = np.log(half * _WEIGHTS).ravel() + integrand(nodes)
     mass = law.log_normaliser - law.log_value(law.mode)
-    return side * (logsumexp(log_terms) - mass), nodes[log_terms.argmax()] - centre
+    return logsumexp(np.log(half * _WEIGHTS).ravel() + integrand(nodes)) - mass
 
 
 def _panels(g, centre, width, lower, upper):
-    """Edges of panels on which exp(g) is smooth, wherever it counts; None when it does not fall off."""
+    """Edges of panels on which exp(g) is smooth, wherever it counts."""
     edges = np.array([centre])
     values = g(edges)
     for limit, sign in ((lower, -1.0), (upper, 1.0)):
@@ -160,8 +153,8 @@ def _panels(g, centre, width, lower, upper):
         while True:
             edge = edges[0] + sign * step if sign < 0 else edges[-1] + step
             edge = max(edge, limit) if sign < 0 else min(edge, limit)
-            if not abs(edge) < 600.0:
-                return None
+            if not abs(edge) < _LARGEST:
+                break
             where = 0 if sign < 0 else edges.size
             edges, values = np.insert(edges, where, edge), np.insert(values, where, g(np.array([edge])))
             if edge == limit or values[where if sign < 0 else -1] < values.max() - _NEGLIGIBLE:
