@@ -102,7 +102,7 @@ def test_refuses_when_the_rest_is_improper(rng):
     with pytest.raises(InputError, match="without the row at position 4"):
         fit.loo()
     four = lmb(y=rng.standard_normal(4), X=rng.standard_normal((4, 2)), pfamily=IMPROPER["reference"], n=1, rng=1)
-    with pytest.raises(InputError, match=r"without the row at position 0 .*improper"):
+    with pytest.raises(InputError, match=r"without the row at position 0, .*improper"):
         four.loo()
 
 

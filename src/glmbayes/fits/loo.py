@@ -6,16 +6,15 @@ from scipy.special import logsumexp
 from glmbayes.errors import ImproperPosteriorError, InputError, MissingDependencyError
 from glmbayes.fits.blocks import observation_blocks
 from glmbayes.fits.criteria import LOO, pointwise_log_mean, score
-from glmbayes.kernels.quadrature import rises
+from glmbayes.kernels.quadrature import POINTS, WEIGHTS, rises
 from glmbayes.posteriors.moments import LOG_2PI
 from glmbayes.rows import Rows, reduce
 
 _TAIL = 30.0  # parts of an integrand below its maximum by less than this, in logs, count
-_RESOLVED = 40.0  # the nodes are close together where the posterior's density is within this of its maximum
+_STEEP = 12.0  # by how much an integrand may change on a panel of nodes, in logs
 _LARGEST = 600.0  # |log precision|: no response has a density out there
 _NEGLIGIBLE = 46.0  # where an integrand of its own ends
 _ALONE = 0.01  # one minus leverage below which digits are lost to what is left without the row
-_POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(20)  # of a panel
 
 
 def exact_loo(fit):
@@ -89,10 +88,11 @@ def _scores(posterior, rows, side):
     """Log predictive densities of rows, and which of them lose too many digits this way."""
     mixture = posterior.conditional(rows.x)
     value, spread = _log_predictive(rows, mixture.mean, mixture.bounded, mixture.per_dispersion, mixture.t, side)
-    with np.errstate(divide="ignore"):
-        out = side * logsumexp(np.log(mixture.weight)[:, None] + side * value, axis=0)
     lost = (spread.min(axis=0) < _ALONE) & (rows.w > 0)
-    if mixture.t.size > 1:  # the dispersion is not known
+    if mixture.t.size == 1:  # the dispersion is known
+        out = value[0]
+    else:
+        out = side * logsumexp(posterior.log_precision.log_nodes[1][:, None] + side * value, axis=0)
         beyond = _has_mass_beyond(posterior, mixture.t, side * value) & (rows.w > 0)
         if side < 0.0:
             return out, lost | beyond
@@ -104,18 +104,18 @@ def _scores(posterior, rows, side):
 def _has_mass_beyond(posterior, t, value):
     """For which integrands, density times exp(value), some mass lies where the nodes `t` do not resolve it.
 
-    The nodes are close together where the posterior's own density is not negligible.
+    Between the nodes of a panel the integrand must change moderately, as the posterior's own density does.
     """
-    height = _heights(posterior, t)
-    integrand = height[:, None] + value
+    integrand = _heights(posterior, t)[:, None] + value
     high = integrand.max(axis=0) - _TAIL
-    first, last = np.flatnonzero(height > -_RESOLVED)[[0, -1]]
+    panels = integrand.reshape(-1, POINTS.size, value.shape[1])
+    top = panels.max(axis=1)
+    beyond = ((top > high) & (top - panels.min(axis=1) > _STEEP)).any(axis=0)
     density, room = posterior.log_precision.density, 0.01 * (t[-1] - t[0])
-    beyond = np.zeros(value.shape[1], bool)
-    if first > 0 or t[0] - room > density.lower:
-        beyond |= (integrand[: first + 1] > high).any(axis=0)
-    if last < t.size - 1 or t[-1] + room < density.upper:
-        beyond |= (integrand[last:] > high).any(axis=0)
+    if t[0] - room > density.lower:
+        beyond |= integrand[0] > high
+    if t[-1] + room < density.upper:
+        beyond |= integrand[-1] > high
     return beyond
 
 
@@ -128,7 +128,7 @@ def _heights(posterior, t):
 
 
 def _own_quadrature(posterior, row):
-    """log p(y_i | y) of one row with mass of the integrand beyond the posterior's own nodes: an outlier in much data."""
+    """log p(y_i | y) of a row with mass of the integrand beyond the posterior's own nodes: an outlier in much data."""
 
     def integrand(t):
         log_p, _ = _log_predictive(row, *posterior.given_log_precision(row.x, t), t, 1.0)
@@ -139,9 +139,9 @@ def _own_quadrature(posterior, row):
     centre = weight @ t
     edges = _panels(integrand, centre, np.sqrt(weight @ (t - centre) ** 2), law.density.lower, law.density.upper)
     half = 0.5 * np.diff(edges)[:, None]
-    nodes = (0.5 * (edges[1:] + edges[:-1])[:, None] + half * _POINTS).ravel()
+    nodes = (0.5 * (edges[1:] + edges[:-1])[:, None] + half * POINTS).ravel()
     mass = law.log_normaliser - law.log_value(law.mode)
-    return logsumexp(np.log(half * _WEIGHTS).ravel() + integrand(nodes)) - mass
+    return logsumexp(np.log(half * WEIGHTS).ravel() + integrand(nodes)) - mass
 
 
 def _panels(g, centre, width, lower, upper):

@@ -130,8 +130,8 @@ def jacobi_svd(at, vt):
     of `vt` (p, p) are v_i'.  High relative accuracy for column-scaled matrices (Demmel & Veselic 1992), which
     is what a vague prior makes of a design.
 
-    After each sweep a row is set to zero when that changes no column of A by more than rounding did: with more rows than
-    dimensions the surplus rows would otherwise dwindle by 1e-16 a sweep and end as normalised noise.
+    After each sweep a row is set to zero when that changes no column of A by more than rounding did: with more rows
+    than dimensions the surplus rows would otherwise dwindle by 1e-16 a sweep and end as normalised noise.
     """
     p, m = at.shape
     orthogonal = 2.0 * _EPS * math.sqrt(m)

@@ -94,9 +94,14 @@ class LogPrecision:
         They resolve the density, and as far as these are finite the density times the dispersion and its square, and
         times the conditional variances of the coefficients.
         """
+        t, log_weight = self.log_nodes
+        return t, np.exp(log_weight)
+
+    @cached_property
+    def log_nodes(self):
+        """The same points, and logarithms of the weights, which may underflow themselves."""
         t, log_w = self._log_nodes
-        w = np.exp(log_w - log_w.max())
-        return t, w / w.sum()
+        return t, log_w - logsumexp(log_w)
 
     @cached_property
     def log_normaliser(self):
@@ -114,18 +119,20 @@ class LogPrecision:
 
         Sums of logarithms: with heavy tails what counts lies where the dispersion itself would overflow.
         """
-        t, log_w = self._log_nodes
+        f = self.density
+        if f.lam.size == 0 and f.c == f.d == f.e == 0.0 and f.lower == -math.inf and f.upper == math.inf:
+            return gamma_moments(f.a, f.b)
         if not self.has_moment(1):
             return math.inf, math.inf
-        total = logsumexp(log_w)
-        log_mean = logsumexp(log_w - t) - total
+        t, log_weight = self.log_nodes
+        log_mean = logsumexp(log_weight - t)
         mean = math.exp(log_mean) if log_mean < _LOG_MAX else math.inf
         if not self.has_moment(2) or mean == math.inf:
             return mean, math.inf
         x = -t - log_mean  # log of dispersion over its mean
         with np.errstate(divide="ignore"):
             apart = np.maximum(x, 0.0) + np.log(-np.expm1(-np.abs(x)))  # log |exp(x) - 1|
-        log_sd = log_mean + 0.5 * (logsumexp(log_w + 2.0 * apart) - total)
+        log_sd = log_mean + 0.5 * logsumexp(log_weight + 2.0 * apart)
         return mean, math.exp(log_sd) if log_sd < _LOG_MAX else math.inf
 
     def _heavier(self):
