@@ -6,6 +6,7 @@ from scipy.special import logsumexp
 from glmbayes.errors import ImproperPosteriorError, InputError, MissingDependencyError
 from glmbayes.fits.blocks import observation_blocks
 from glmbayes.fits.criteria import LOO, pointwise_log_mean, score
+from glmbayes.kernels.first_knots import tail_slopes
 from glmbayes.kernels.quadrature import POINTS, WEIGHTS, rises
 from glmbayes.posteriors.moments import LOG_2PI
 from glmbayes.rows import Rows, reduce
@@ -34,7 +35,10 @@ def exact_loo(fit):
 
 
 def log_predictive(fit):
-    """log p(y_i | y), the posterior mean of each observation's likelihood, without Monte Carlo error."""
+    """log p(y_i | y), the posterior mean of each observation's likelihood, without Monte Carlo error.
+
+    Infinite where all rows are fitted exactly and the prior lets the dispersion go to 0 slowly enough.
+    """
     return _row_scores(fit, 1.0)
 
 
@@ -47,6 +51,7 @@ class _Rows:
         self.y = d.y[rows] if d.offset is None else d.y[rows] - d.offset[rows]
         self.w = np.ones(self.y.size) if d.weights is None else d.weights[rows]
         self.count = self.w if fit.likelihood.weights_type == "frequency" else (self.w > 0).astype(float)
+        self.fitted = np.zeros(self.y.size, bool)  # whether they are among the data of the posterior that predicts them
         self.position = np.arange(d.X.shape[0])[rows]
 
     def one(self, i):
@@ -76,6 +81,7 @@ def _row_scores(fit, side):
     n_nodes = fit.conditional(d.X[:1]).weight.size
     for piece in observation_blocks(out.size, 4 * n_nodes):
         rows = _Rows(fit, piece)
+        rows.fitted[:] = side > 0.0
         out[piece], lost = _scores(fit.posterior, rows, side)
         for i in np.flatnonzero(lost):
             out[piece.start + i] = _refitted(fit, rows.one(i))
@@ -96,9 +102,21 @@ def _scores(posterior, rows, side):
         beyond = _has_mass_beyond(posterior, mixture.t, side * value) & (rows.w > 0)
         if side < 0.0:
             return out, lost | beyond
+        if rows.fitted.any():
+            infinite = _is_infinite(posterior, rows)
+            out[infinite] = np.inf
+            beyond &= ~infinite
         for i in np.flatnonzero(beyond):
             out[i] = _own_quadrature(posterior, rows.one(i))
     return out, lost
+
+
+def _is_infinite(posterior, rows):
+    """Which rows of the posterior's data have p(y_i | y) = infinity: the fit is exact and the dispersion may be 0."""
+    density = posterior.log_precision.density
+    if density.b > 0.0 or density.upper < np.inf:
+        return np.zeros(rows.y.size, bool)
+    return 0.5 * rows.count >= tail_slopes(density)[1]
 
 
 def _has_mass_beyond(posterior, t, value):

@@ -56,13 +56,12 @@ class Mixture(NamedTuple):
 
     def location(self):
         """Means and standard deviations (k,), the latter infinite where they do not exist."""
-        mean = self.weight @ self.mean
-        apart = self.mean - mean
-        apart[np.abs(apart) <= 1e-15 * np.abs(mean)] = 0.0  # rounding of equal means
-        var = self.weight @ (self.bounded + apart**2)
+        apart = self.mean - self.mean[0]  # exactly 0 for equal means
+        shift = self.weight @ apart
+        var = self.weight @ (self.bounded + (apart - shift) ** 2)
         noisy = self.per_dispersion != 0.0
         var[noisy] += self.dispersion_mean * self.per_dispersion[noisy]
-        return mean, np.sqrt(var)
+        return self.mean[0] + shift, np.sqrt(var)
 
     def cdf(self, values):
         """P(combination_i <= values_i) for values (k,)."""
