@@ -13,6 +13,7 @@ from scipy import stats
 from scipy.special import gammaln, logsumexp, ndtr
 
 from glmbayes import (
+    datasets,
     dExponential,
     dGamma,
     dHalfCauchy,
@@ -25,6 +26,7 @@ from glmbayes import (
     dUniform,
     lmb,
 )
+from tests.oracles import assert_mean, assert_sd
 
 INF = math.inf
 PROBLEMS = 25  # of each prior
@@ -300,3 +302,37 @@ def test_against_brute_force(name, rng):
         except AssertionError as error:
             error.add_note(f"problem {case}: n {d.n}, p {d.p}, weights {d.w}, shape {d.shape}, rate {d.rate}")
             raise
+
+
+# Plant weights (Dobson 1990) under independent, informative normals on the coefficients and the shape and rate of R
+# glmbayes 0.9.75's Prior_Setup: posterior means, sds and quantiles by quadrature, computed elsewhere.  The package
+# itself keeps the dispersion within these limits, unasked.
+DOBSON = {
+    "prior": ([4.8465, 0.0], np.diag([0.0048048726275, 0.009609745255]), 1.6010101010101, 0.291694644767116),
+    "limits": (0.239560935631207, 0.972058157248167),
+    "free": (
+        [4.849735671984, -0.0339831717358214, 0.473111158787766],
+        [0.0633317089643278, 0.0899351333567644, 0.153590440803652],
+        [[4.72548364679626, -0.209761718304872], [4.84977051707299, -0.0341676543837934]],
+    ),
+    "limited": (
+        [4.84970035608023, -0.0339080098961887, 0.469144205860923],
+        [0.0633367702398197, 0.0898952526974841, 0.13701496024495],
+        [[4.72545514319098, -0.209668589512839], [4.84973030460345, -0.034070313141276]],
+    ),
+}
+
+
+@pytest.mark.parametrize("which", ["free", "limited"])
+def test_plant_weights_with_an_informative_prior(which, rng):
+    low, high = DOBSON["limits"] if which == "limited" else (None, None)
+    prior = dIndependent_Normal_Gamma(*DOBSON["prior"], disp_lower=low, disp_upper=high)
+    fit = lmb("weight ~ group", datasets.load("plant_weight"), prior, n=20_000, rng=rng)
+    mean, sd, quantiles = DOBSON[which]
+    m = fit.moments
+    np.testing.assert_allclose([*m.mean, m.dispersion_mean], mean, rtol=1e-8)
+    np.testing.assert_allclose([*np.sqrt(np.diag(m.cov)), m.dispersion_sd], sd, rtol=1e-8)  # theirs are good to that
+    for q, values in zip((0.025, 0.5), quantiles):
+        np.testing.assert_allclose(fit.conditional(np.eye(2)).quantile(q), values, rtol=1e-9)
+    assert_mean(np.column_stack([fit.draws.coefficients, fit.draws.dispersion]), np.array(mean))
+    assert_sd(np.column_stack([fit.draws.coefficients, fit.draws.dispersion]), np.array(sd))
