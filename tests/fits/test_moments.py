@@ -305,8 +305,8 @@ def test_against_brute_force(name, rng):
 
 
 # Plant weights (Dobson 1990) under independent, informative normals on the coefficients and the shape and rate of R
-# glmbayes 0.9.75's Prior_Setup: posterior means, sds and quantiles by quadrature, computed elsewhere to 1e-8.  The package
-# itself keeps the dispersion within these limits, unasked.
+# glmbayes 0.9.75's Prior_Setup: posterior means, sds and quantiles by quadrature, computed elsewhere to 1e-8.  The
+# package itself keeps the dispersion within these limits, unasked.
 DOBSON = {
     "prior": ([4.8465, 0.0], np.diag([0.0048048726275, 0.009609745255]), 1.6010101010101, 0.291694644767116),
     "limits": (0.239560935631207, 0.972058157248167),
