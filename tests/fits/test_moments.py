@@ -166,6 +166,8 @@ class Oracle:
         left, s, right = np.linalg.svd(X @ low)
         self.s, self.z = np.zeros((2, d.p))
         self.s[: s.size], self.z[: s.size] = s, (left.T @ r)[: s.size]
+        rest = r - left[:, : s.size] @ self.z[: s.size]
+        self.rss = float(rest @ rest) if rest.size > d.p else 0.0
         self.T = low @ right.T
         self.half = 0.5 * d.n_w
         self.constant = -self.half * math.log(2 * math.pi)
@@ -243,6 +245,16 @@ class Oracle:
         var = (1.0 / odds) @ (self.T**2).T
         return np.broadcast_to(mean, (self.t.size, mean.shape[1])), var / u if self.conjugate else var
 
+    def deviance(self):
+        """Expected -2 log-likelihood; far left it is that of coefficients from the prior with no precision."""
+        with np.errstate(over="ignore"):
+            u = np.exp(np.minimum(self.t, 700.0))
+        odds = 1.0 + self.s**2 * (np.ones((1, 1)) if self.conjugate else u[:, None])
+        errors = self.rss * u + u * ((self.z / odds) ** 2).sum(axis=1) + (1.0 - 1.0 / odds).sum(axis=1)
+        at_left = (1.0 - 1.0 / odds[:1]).sum() if self.conjugate else 0.0
+        far = 0.0 if self.power is None else self.left - 1.0 / self.power
+        return -2.0 * self.constant + self.expect(errors - 2.0 * self.half * self.t, at_left - 2.0 * self.half * far)
+
     def coefficients(self):
         """Means and standard deviations."""
         if not self.Sigma.any():
@@ -273,6 +285,7 @@ def check(d, name, rng):
     close(np.sqrt(np.diag(fit.moments.cov)), sd, "sd")
     mixture = fit.conditional(np.eye(d.p))
     close(mixture.location()[1], sd, "sd of the mixture")
+    assert fit.expected_deviance() == pytest.approx(truth.deviance(), abs=1e-7, rel=1e-9)
     evidence = truth.log_integral()
     assert fit.log_marginal_likelihood() == pytest.approx(evidence, abs=1e-8, rel=1e-11)
     if name != "dGamma":

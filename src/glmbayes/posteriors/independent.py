@@ -173,6 +173,15 @@ class IndependentPosterior:
             odds < 1.0, odds * left, 1.0 - left
         ), left
 
+    def scaled_errors(self):
+        """Log precisions (K,), their weights, and the expected sum of squared errors over the dispersion given each."""
+        _, z, rss = self.spectrum
+        t, weight = self.log_precision.nodes
+        _, left = self._spectral_conditional(t)
+        # E u (z - s c)^2 = u z^2 left^2 + u s^2 left, and the latter is 1 - left
+        root = np.exp(0.5 * t)[:, None] * left
+        return t, weight, np.exp(t) * rss + ((root * z) ** 2 + 1.0 - left).sum(axis=1) + self.n_flat
+
     def conditional(self, combinations):
         """Distribution of the linear combinations `combinations` (k, p) of beta over the precision."""
         t, weight = self.log_precision.nodes

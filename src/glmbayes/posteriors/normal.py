@@ -88,6 +88,14 @@ class NormalPosterior:
         mean = combinations @ self.prior.mu + half @ factor[:p, p]
         return Mixture.normal(mean, (half**2).sum(axis=1), -np.log(self.dispersion))
 
+    def scaled_errors(self):
+        """As `IndependentPosterior.scaled_errors`; the dispersion is known."""
+        triangle = self.rows.triangle
+        p = self.prior.mu.shape[0]
+        fitted = self.conditional(triangle[:p, :p])
+        errors = triangle[p, p] ** 2 + ((triangle[:p, p] - fitted.mean) ** 2 + fitted.bounded).sum(axis=1)
+        return fitted.t, fitted.weight, errors / self.dispersion
+
     def log_evidence(self):
         """Log marginal likelihood of the data, all constants included."""
         rows, prior = self.rows, self.prior

@@ -68,6 +68,13 @@ class NormalGammaPosterior:
         """The marginal of t = log(1 / dispersion)."""
         return LogPrecision.of_gamma(self.shape, self.spectral()[2], 0.0, math.inf)
 
+    def scaled_errors(self):
+        """As `IndependentPosterior.scaled_errors`."""
+        s, z, rss, _ = diagonalise(self.rows.triangle, self.prior.mu, self.prior.low)
+        v = 1.0 / (1.0 + s * s)
+        t, weight = self.log_precision.nodes
+        return t, weight, np.exp(t) * (rss + ((z * v) ** 2).sum()) + (1.0 - v).sum()
+
     def given_log_precision(self, combinations, t):
         """Linear combinations (k, p) of beta given log precisions `t` (K,): means, and variances per dispersion.
 

@@ -15,7 +15,7 @@ from glmbayes.posteriors.normal import ones, raise_for_flat
 class PrecisionPosterior:
     """Gamma(shape, rate) posterior of the precision u = 1 / dispersion, given the coefficients."""
 
-    __slots__ = ("coef_mode", "log_weights", "lower", "n_w", "on_precision", "rate", "shape", "upper")
+    __slots__ = ("coef_mode", "errors", "log_weights", "lower", "n_w", "on_precision", "rate", "shape", "upper")
 
     def __init__(self, on_precision, beta, n_w, errors, log_weights=0.0):
         """`on_precision`: the prior (shape, rate, limits, log_constant); `errors`: squared errors at beta.
@@ -25,6 +25,7 @@ class PrecisionPosterior:
         self.on_precision = on_precision
         self.n_w = n_w
         self.log_weights = log_weights
+        self.errors = errors
         self.coef_mode = beta.copy()
         self.shape = on_precision.shape + 0.5 * n_w
         self.rate = on_precision.rate + 0.5 * errors
@@ -60,6 +61,11 @@ class PrecisionPosterior:
         p = self.coef_mode.shape[0]
         mean, sd = self.log_precision.dispersion_moments
         return Moments(self.coef_mode.copy(), np.zeros((p, p)), mean, sd)
+
+    def scaled_errors(self):
+        """As `IndependentPosterior.scaled_errors`."""
+        t, weight = self.log_precision.nodes
+        return t, weight, np.exp(t) * self.errors
 
     def given_log_precision(self, combinations, t):
         """Linear combinations (k, p) of beta, which is known: means (K, k), and no variance; see `Mixture`."""
