@@ -8,7 +8,6 @@ import pytest
 from scipy import stats
 
 from glmbayes import InputError, datasets, dNormal, dNormal_Gamma, lmb
-from glmbayes.posteriors.mixture import Mixture
 from tests.fits.cases import IMPROPER, MU, PRIORS, SIGMA, brute_log_evidence, design, line
 
 WEIGHTS = [None, ("frequency", [2, 1, 0, 3, 1, 1, 2, 1]), ("precision", [2.5, 0.3, 0, 1.0, 4.0, 1.0, 0.7, 1.9])]
@@ -42,8 +41,7 @@ def test_adds_up_from_predictions(name, rng):
     fits = {k: lmb(y=y[:k], X=X[:k], pfamily=PRIORS[name], n=1, rng=1) for k in range(3, 9)}
     total = fits[3].log_marginal_likelihood()
     for k in range(3, 8):
-        m = fits[k].conditional(X[k : k + 1])
-        new = Mixture(m.weight, m.t, m.mean, m.var + np.exp(-m.t)[:, None])
+        new = fits[k].conditional(X[k : k + 1]).with_noise(1.0)
         total += math.log(new.pdf(y[k : k + 1])[0])
     assert fits[8].log_marginal_likelihood() == pytest.approx(total, abs=1e-10)
 

@@ -9,7 +9,6 @@ from scipy import stats
 
 from glmbayes import InputError, datasets, dNormal_Gamma, lmb
 from glmbayes.fits.loo import log_predictive
-from glmbayes.posteriors.mixture import Mixture
 from tests.fits.cases import IMPROPER, MU, PRIORS, SIGMA, design, line
 
 FREQUENCY = np.array([1.0, 2, 0, 1, 3, 1, 1, 2, 1, 1, 1, 1])
@@ -103,7 +102,7 @@ def test_refuses_when_the_rest_is_improper(rng):
     with pytest.raises(InputError, match="without the row at position 4"):
         fit.loo()
     four = lmb(y=rng.standard_normal(4), X=rng.standard_normal((4, 2)), pfamily=IMPROPER["reference"], n=1, rng=1)
-    with pytest.raises(InputError, match=r"without the row at position 0 .*improper"):
+    with pytest.raises(InputError, match=r"without the row at position 0, .*improper"):
         four.loo()
 
 
@@ -112,8 +111,7 @@ def test_p_loo_counts_what_the_fit_gains(name, rng):
     data = line(rng)
     X, y = design(data), data["y"]
     fit = lmb(y=y, X=X, pfamily=PRIORS[name], n=1, rng=1)
-    m = fit.conditional(X)
-    lppd = np.log(Mixture(m.weight, m.t, m.mean, m.var + np.exp(-m.t)[:, None]).pdf(y)).sum()
+    lppd = np.log(fit.conditional(X).with_noise(1.0).pdf(y)).sum()
     assert fit.loo().p_loo == pytest.approx(lppd - fit.loo().elpd, abs=1e-9)
 
 

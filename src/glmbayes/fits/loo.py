@@ -6,16 +6,16 @@ from scipy.special import logsumexp
 from glmbayes.errors import ImproperPosteriorError, InputError, MissingDependencyError
 from glmbayes.fits.blocks import observation_blocks
 from glmbayes.fits.criteria import LOO, pointwise_log_mean, score
-from glmbayes.kernels.quadrature import rises
+from glmbayes.kernels.first_knots import tail_slopes
+from glmbayes.kernels.quadrature import POINTS, WEIGHTS, rises
 from glmbayes.posteriors.moments import LOG_2PI
 from glmbayes.rows import Rows, reduce
 
 _TAIL = 30.0  # parts of an integrand below its maximum by less than this, in logs, count
-_RESOLVED = 40.0  # the nodes are close together where the posterior's density is within this of its maximum
+_STEEP = 12.0  # by how much an integrand may change on a panel of nodes, in logs
+_LARGEST = 600.0  # |log precision|: no response has a density out there
 _NEGLIGIBLE = 46.0  # where an integrand of its own ends
-_ALONE = 1e-6  # one minus leverage below which rounding hides what is left without the row
-_FAR = 12.0  # by which log precision rises without a row when rounding hides what the others know of it
-_POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(20)  # of a panel
+_ALONE = 0.01  # one minus leverage below which digits are lost to what is left without the row
 
 
 def exact_loo(fit):
@@ -27,14 +27,18 @@ def exact_loo(fit):
 
     c_i = w_i and b_i = 0 for frequency weights, c_i = 1 and b_i = log(w_i) / 2 for precision weights.  Over u,
     p(u | rest) is proportional to p(u | y) / p(y_i | rest, u), so p(y_i | rest) is one over the posterior expectation
-    of 1 / p(y_i | rest, u).  No refits, but for rows of leverage 1 (at most p of them) or more than 400 standard
-    deviations out, where the right-hand side cancels.
+    of 1 / p(y_i | rest, u).  No refits, but for rows of leverage close to 1 (at most about p of them), where 1 - h_i
+    cancels, and for rows without which the dispersion is somewhere else altogether: extreme outliers, and rows of very
+    small data.
     """
     return _assemble(fit, _row_scores(fit, -1.0), "exact", None)
 
 
 def log_predictive(fit):
-    """log p(y_i | y), the posterior mean of each observation's likelihood, without Monte Carlo error."""
+    """log p(y_i | y), the posterior mean of each observation's likelihood, without Monte Carlo error.
+
+    Infinite where all rows are fitted exactly and the prior lets the dispersion go to 0 slowly enough.
+    """
     return _row_scores(fit, 1.0)
 
 
@@ -47,6 +51,7 @@ class _Rows:
         self.y = d.y[rows] if d.offset is None else d.y[rows] - d.offset[rows]
         self.w = np.ones(self.y.size) if d.weights is None else d.weights[rows]
         self.count = self.w if fit.likelihood.weights_type == "frequency" else (self.w > 0).astype(float)
+        self.fitted = np.zeros(self.y.size, bool)  # whether they are among the data of the posterior that predicts them
         self.position = np.arange(d.X.shape[0])[rows]
 
     def one(self, i):
@@ -57,14 +62,14 @@ class _Rows:
         return new
 
 
-def _log_predictive(rows, mean, var, t, side):
+def _log_predictive(rows, mean, bounded, per_dispersion, t, side):
     """log p(y_i | u) given the posterior with the rows (side = -1) or without (side = 1), and 1 - or + u w_i var_i.
 
-    mean, var : (K, rows) arrays of the linear predictor without offset, given log precisions t (K,).
+    mean, bounded, per_dispersion : of the linear predictor without offset given log precisions t (K,), as in `Mixture`.
     """
     u = np.exp(t)[:, None] * rows.w
-    spread = 1.0 + side * u * var
-    safe = np.maximum(spread, 1e-300)
+    spread = 1.0 + side * (u * bounded + rows.w * per_dispersion)
+    safe = np.maximum(spread, _ALONE)
     value = 0.5 * rows.count * (t[:, None] - LOG_2PI) - 0.5 * side * np.log(safe)
     return value - 0.5 * u * (rows.y - mean) ** 2 / safe, spread
 
@@ -76,6 +81,7 @@ def _row_scores(fit, side):
     n_nodes = fit.conditional(d.X[:1]).weight.size
     for piece in observation_blocks(out.size, 4 * n_nodes):
         rows = _Rows(fit, piece)
+        rows.fitted[:] = side > 0.0
         out[piece], lost = _scores(fit.posterior, rows, side)
         for i in np.flatnonzero(lost):
             out[piece.start + i] = _refitted(fit, rows.one(i))
@@ -87,33 +93,47 @@ def _row_scores(fit, side):
 def _scores(posterior, rows, side):
     """Log predictive densities of rows, and which of them lose too many digits this way."""
     mixture = posterior.conditional(rows.x)
-    value, spread = _log_predictive(rows, mixture.mean, mixture.var, mixture.t, side)
-    with np.errstate(divide="ignore"):
-        out = side * logsumexp(np.log(mixture.weight)[:, None] + side * value, axis=0)
+    value, spread = _log_predictive(rows, mixture.mean, mixture.bounded, mixture.per_dispersion, mixture.t, side)
     lost = (spread.min(axis=0) < _ALONE) & (rows.w > 0)
-    if mixture.t.size > 1:  # the dispersion is not known
+    if mixture.t.size == 1:  # the dispersion is known
+        out = value[0]
+    else:
+        out = side * logsumexp(posterior.log_precision.log_nodes[1][:, None] + side * value, axis=0)
         beyond = _has_mass_beyond(posterior, mixture.t, side * value) & (rows.w > 0)
-        for i in np.flatnonzero(beyond & ~lost):
-            out[i], move = _own_quadrature(posterior, rows.one(i), side)
-            lost[i] = move > _FAR
+        if side < 0.0:
+            return out, lost | beyond
+        if rows.fitted.any():
+            infinite = _is_infinite(posterior, rows)
+            out[infinite] = np.inf
+            beyond &= ~infinite
+        for i in np.flatnonzero(beyond):
+            out[i] = _own_quadrature(posterior, rows.one(i))
     return out, lost
+
+
+def _is_infinite(posterior, rows):
+    """Which rows of the posterior's data have p(y_i | y) = infinity: the fit is exact and the dispersion may be 0."""
+    density = posterior.log_precision.density
+    if density.b > 0.0 or density.upper < np.inf:
+        return np.zeros(rows.y.size, bool)
+    return 0.5 * rows.count >= tail_slopes(density)[1]
 
 
 def _has_mass_beyond(posterior, t, value):
     """For which integrands, density times exp(value), some mass lies where the nodes `t` do not resolve it.
 
-    The nodes are close together where the posterior's own density is not negligible.
+    Between the nodes of a panel the integrand must change moderately, as the posterior's own density does.
     """
-    height = _heights(posterior, t)
-    integrand = height[:, None] + value
+    integrand = _heights(posterior, t)[:, None] + value
     high = integrand.max(axis=0) - _TAIL
-    first, last = np.flatnonzero(height > -_RESOLVED)[[0, -1]]
+    panels = integrand.reshape(-1, POINTS.size, value.shape[1])
+    top = panels.max(axis=1)
+    beyond = ((top > high) & (top - panels.min(axis=1) > _STEEP)).any(axis=0)
     density, room = posterior.log_precision.density, 0.01 * (t[-1] - t[0])
-    beyond = np.zeros(value.shape[1], bool)
-    if first > 0 or t[0] - room > density.lower:
-        beyond |= (integrand[: first + 1] > high).any(axis=0)
-    if last < t.size - 1 or t[-1] + room < density.upper:
-        beyond |= (integrand[last:] > high).any(axis=0)
+    if t[0] - room > density.lower:
+        beyond |= integrand[0] > high
+    if t[-1] + room < density.upper:
+        beyond |= integrand[-1] > high
     return beyond
 
 
@@ -125,34 +145,25 @@ def _heights(posterior, t):
     return out
 
 
-def _own_quadrature(posterior, row, side):
-    """The score of one row whose integrand has mass beyond the posterior's own nodes, and how far that mass lies off.
-
-    Such a row is an outlier in much data, or one that limits on the dispersion hold.
-    """
+def _own_quadrature(posterior, row):
+    """log p(y_i | y) of a row with mass of the integrand beyond the posterior's own nodes: an outlier in much data."""
 
     def integrand(t):
-        log_p, _ = _log_predictive(row, *posterior.given_log_precision(row.x, t), t, side)
-        return _heights(posterior, t) + side * log_p[:, 0]
+        log_p, _ = _log_predictive(row, *posterior.given_log_precision(row.x, t), t, 1.0)
+        return _heights(posterior, t) + log_p[:, 0]
 
     law = posterior.log_precision
     t, weight = law.nodes
     centre = weight @ t
     edges = _panels(integrand, centre, np.sqrt(weight @ (t - centre) ** 2), law.density.lower, law.density.upper)
-    if edges is None:
-        raise InputError(
-            f"leave-one-out is undefined: without the row at position {row.position[0]} the posterior of the "
-            "dispersion is improper."
-        )
     half = 0.5 * np.diff(edges)[:, None]
-    nodes = (0.5 * (edges[1:] + edges[:-1])[:, None] + half * _POINTS).ravel()
-    log_terms = np.log(half * _WEIGHTS).ravel() + integrand(nodes)
+    nodes = (0.5 * (edges[1:] + edges[:-1])[:, None] + half * POINTS).ravel()
     mass = law.log_normaliser - law.log_value(law.mode)
-    return side * (logsumexp(log_terms) - mass), nodes[log_terms.argmax()] - centre
+    return logsumexp(np.log(half * WEIGHTS).ravel() + integrand(nodes)) - mass
 
 
 def _panels(g, centre, width, lower, upper):
-    """Edges of panels on which exp(g) is smooth, wherever it counts; None when it does not fall off."""
+    """Edges of panels on which exp(g) is smooth, wherever it counts."""
     edges = np.array([centre])
     values = g(edges)
     for limit, sign in ((lower, -1.0), (upper, 1.0)):
@@ -160,8 +171,8 @@ def _panels(g, centre, width, lower, upper):
         while True:
             edge = edges[0] + sign * step if sign < 0 else edges[-1] + step
             edge = max(edge, limit) if sign < 0 else min(edge, limit)
-            if not abs(edge) < 600.0:
-                return None
+            if not abs(edge) < _LARGEST:
+                break
             where = 0 if sign < 0 else edges.size
             edges, values = np.insert(edges, where, edge), np.insert(values, where, g(np.array([edge])))
             if edge == limit or values[where if sign < 0 else -1] < values.max() - _NEGLIGIBLE:

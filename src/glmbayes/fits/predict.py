@@ -10,7 +10,6 @@ from glmbayes.fits import from_draws
 from glmbayes.fits.blocks import linear_predictor, observation_blocks
 from glmbayes.fits.from_draws import INTERVAL_COLUMNS
 from glmbayes.fits.reference import typical_dispersion
-from glmbayes.posteriors.mixture import Mixture
 from glmbayes.random import generator
 
 KINDS = ("mean", "link", "draws", "response", "interval")
@@ -88,8 +87,7 @@ def _intervals(fit, likelihood, x, shift, weights, level, index):
         mixture = fit.conditional(np.ascontiguousarray(x[at]))
         base = 0.0 if shift is None else shift[at]
         mean, sd = mixture.location()
-        noise = np.exp(-mixture.t)[:, None] * unit[at]
-        new = Mixture(mixture.weight, mixture.t, mixture.mean, mixture.var + noise)
+        new = mixture.with_noise(unit[at])
         columns[at, 0] = mean + base
         columns[at, 1] = sd
         columns[at, 2], columns[at, 3] = (mixture.quantile(q) + base for q in tails)

@@ -60,12 +60,8 @@ def typical_dispersion(fit):
 
 def expected_deviance(fit):
     """Posterior expectation of -2 log-likelihood by quadrature over the precision."""
-    rows = fit.rows
-    p = rows.triangle.shape[0] - 1
-    mixture = fit.conditional(rows.triangle[:p, :p])
-    errors = rows.triangle[p, p] ** 2 + ((rows.triangle[:p, p] - mixture.mean) ** 2 + mixture.var).sum(axis=1)
-    deviance = rows.n_w * (LOG_2PI - mixture.t) + np.exp(mixture.t) * errors - rows.log_weights
-    return float(mixture.weight @ deviance)
+    t, weight, errors = fit.posterior.scaled_errors()
+    return float(weight @ (fit.rows.n_w * (LOG_2PI - t) + errors) - fit.rows.log_weights)
 
 
 def restrict(fit, columns):

@@ -130,13 +130,18 @@ def jacobi_svd(at, vt):
     of `vt` (p, p) are v_i'.  High relative accuracy for column-scaled matrices (Demmel & Veselic 1992), which
     is what a vague prior makes of a design.
 
-    A row that a rotation reduces to its own rounding error is set to zero: with more rows than dimensions the
-    surplus rows would otherwise dwindle by 1e-16 a sweep and end as normalised noise.
+    After each sweep a row is set to zero when that changes no column of A by more than rounding did: with more rows
+    than dimensions the surplus rows would otherwise dwindle by 1e-16 a sweep and end as normalised noise.
     """
     p, m = at.shape
     orthogonal = 2.0 * _EPS * math.sqrt(m)
     rounding = ((4.0 + m) * _EPS) ** 2
+    error2 = np.empty(p)  # squared rounding error of the columns of A
     for i in range(p):
+        error2[i] = 0.0
+        for k in range(m):
+            error2[i] += at[i, k] * at[i, k]
+        error2[i] *= rounding
         for j in range(p):
             vt[i, j] = 1.0 if i == j else 0.0
     for _ in range(_SVD_SWEEPS):
@@ -150,8 +155,7 @@ def jacobi_svd(at, vt):
                     aa += at[i, k] * at[i, k]
                     bb += at[j, k] * at[j, k]
                     ab += at[i, k] * at[j, k]
-                size = math.sqrt(aa) * math.sqrt(bb)
-                if abs(ab) <= orthogonal * size:
+                if abs(ab) <= orthogonal * math.sqrt(aa) * math.sqrt(bb):
                     continue
                 rotated = True
                 zeta = (bb - aa) / (2.0 * ab)
@@ -169,14 +173,15 @@ def jacobi_svd(at, vt):
                     x = vt[i, k]
                     vt[i, k] = c * x - s * vt[j, k]
                     vt[j, k] = s * x + c * vt[j, k]
-                if abs(ab) > 0.999 * size:  # parallel: the smaller one may be rounding error now
-                    small = i if aa <= bb else j
-                    left = 0.0
-                    for k in range(m):
-                        left += at[small, k] * at[small, k]
-                    if left <= rounding * min(aa, bb):
-                        for k in range(m):
-                            at[small, k] = 0.0
+        for i in range(p):
+            norm2 = 0.0
+            for k in range(m):
+                norm2 += at[i, k] * at[i, k]
+            noise = True
+            for k in range(p):
+                noise = noise and norm2 * (vt[i, k] * vt[i, k]) <= error2[k]
+            if noise:
+                at[i, :] = 0.0
         if not rotated:
             break
 

@@ -15,7 +15,6 @@ from glmbayes.posteriors.moments import LOG_2PI, Moments
 from glmbayes.posteriors.normal import CHUNK, raise_for_flat
 from glmbayes.posteriors.spectral import SMALL_P, diagonalise
 
-_LIGHT = 8.0  # shape of the precision's posterior above which its own nodes resolve the first two moments
 _FEW = 8  # draws up to which set-up and draws are one compiled call
 
 
@@ -154,8 +153,8 @@ class IndependentPosterior:
         """Posterior means and covariances by one-dimensional quadrature over the log precision."""
         mu = self._projected[1]
         transform = self._spectral[3]
-        (t, weight, mean_phi), (*_, square_phi) = self._for_power(1), self._for_power(2)
-        sd_phi = math.sqrt(max(square_phi - mean_phi**2, 0.0)) if square_phi < math.inf else math.inf
+        t, weight = self.log_precision.nodes
+        mean_phi, sd_phi = self.log_precision.dispersion_moments
         c, left = self._spectral_conditional(t)
         mean_c = weight @ c
         cov_c = (c - mean_c).T @ ((c - mean_c) * weight[:, None]) + np.diag(weight @ left)
@@ -163,25 +162,6 @@ class IndependentPosterior:
         if self.n_flat:
             mean, cov = self._with_flat(mean, cov, mean_phi)
         return Moments(mean, cov, mean_phi, sd_phi)
-
-    def _for_power(self, power):
-        """Nodes and weights for expectations that grow like a power of the dispersion, and the power's expectation.
-
-        When the posterior has heavy tails these are the nodes of the density times that power, reweighted; where the
-        expectation is infinite, the posterior's own.
-        """
-        law = self.log_precision
-        bounded = self.terms[2] > 0.0 or self.terms[3] > 0.0 or self.disp_limits[1] < math.inf
-        if law.density.a > _LIGHT:
-            t, weight = law.nodes
-            return t, weight, float(weight @ np.exp(-power * t))
-        if not bounded and law.density.a <= power:
-            return *law.nodes, math.inf
-        t, weight = LogPrecision(law.density._replace(a=law.density.a - power)).nodes
-        last = t[-1]
-        weight = weight * np.exp(power * (t - last))
-        total = weight.sum()
-        return t, weight / total, math.exp(-power * last) / float(total)
 
     def _spectral_conditional(self, t):
         """Means (K, p) and variances (K, p) of the spectral coordinates c given log precisions `t` (K,)."""
@@ -193,25 +173,38 @@ class IndependentPosterior:
             odds < 1.0, odds * left, 1.0 - left
         ), left
 
+    def scaled_errors(self):
+        """Log precisions (K,), their weights, and the expected sum of squared errors over the dispersion given each."""
+        _, z, rss = self.spectrum
+        t, weight = self.log_precision.nodes
+        _, left = self._spectral_conditional(t)
+        # E u (z - s c)^2 = u z^2 left^2 + u s^2 left, and the latter is 1 - left
+        root = np.exp(0.5 * t)[:, None] * left
+        return t, weight, np.exp(t) * rss + ((root * z) ** 2 + 1.0 - left).sum(axis=1) + self.n_flat
+
     def conditional(self, combinations):
         """Distribution of the linear combinations `combinations` (k, p) of beta over the precision."""
         t, weight = self.log_precision.nodes
-        return Mixture(weight, t, *self.given_log_precision(combinations, t))
+        mean_phi = self.log_precision.dispersion_moments[0]
+        return Mixture(weight, t, *self.given_log_precision(combinations, t), mean_phi)
 
     def given_log_precision(self, combinations, t):
-        """Means and variances (K, k) of the linear combinations (k, p) of beta given log precisions `t` (K,)."""
+        """Linear combinations (k, p) of beta given log precisions `t` (K,): see `Mixture`.
+
+        Returns means and variances (K, k), the latter without a part that is the dispersion times the third (k,).
+        """
         mu, transform = self._projected[1], self._spectral[3]
         c, left = self._spectral_conditional(t)
-        constant, extra = 0.0, 0.0
+        constant, per_dispersion = 0.0, np.zeros(combinations.shape[0])
         if self.n_flat:
             order, top = self._flat
             q = self.n_flat
             half = np.linalg.solve(top[:, :q].T, combinations[:, order[:q]].T).T
             combinations = combinations[:, order[q:-1]] - half @ top[:, q:-1]
             constant = half @ top[:, -1]
-            extra = np.exp(-t)[:, None] * (half**2).sum(axis=1)
+            per_dispersion = (half**2).sum(axis=1)
         half = combinations @ transform
-        return constant + combinations @ mu + c @ half.T, extra + left @ (half * half).T
+        return constant + combinations @ mu + c @ half.T, left @ (half * half).T, per_dispersion
 
     def _with_flat(self, mean, cov, mean_phi):
         """Moments of all coefficients from those of the coefficients with proper priors."""

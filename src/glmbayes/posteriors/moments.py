@@ -13,7 +13,9 @@ class Moments(NamedTuple):
     mean, cov : (p,) and (p, p) arrays
         Of the coefficients; the covariance is infinite where it does not exist.
     dispersion_mean, dispersion_sd : float
-        Of the dispersion; infinite where they do not exist.
+        Of the dispersion; infinite where they do not exist or a double cannot hold them.  The k-th moment exists when
+        the prior's shape plus half the number of observations exceeds k, and always when the prior on the residual
+        standard deviation has an upper limit or falls off exponentially.
     """
 
     mean: np.ndarray

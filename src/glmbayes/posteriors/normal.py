@@ -86,8 +86,15 @@ class NormalPosterior:
         p = self.prior.mu.shape[0]
         half = np.linalg.solve(factor[:p, :p].T, combinations.T).T  # L A^-1
         mean = combinations @ self.prior.mu + half @ factor[:p, p]
-        t = np.array([-np.log(self.dispersion)])
-        return Mixture(np.ones(1), t, mean[None, :], (half**2).sum(axis=1)[None, :])
+        return Mixture.normal(mean, (half**2).sum(axis=1), -np.log(self.dispersion))
+
+    def scaled_errors(self):
+        """As `IndependentPosterior.scaled_errors`; the dispersion is known."""
+        triangle = self.rows.triangle
+        p = self.prior.mu.shape[0]
+        fitted = self.conditional(triangle[:p, :p])
+        errors = triangle[p, p] ** 2 + ((triangle[:p, p] - fitted.mean) ** 2 + fitted.bounded).sum(axis=1)
+        return fitted.t, fitted.weight, errors / self.dispersion
 
     def log_evidence(self):
         """Log marginal likelihood of the data, all constants included."""

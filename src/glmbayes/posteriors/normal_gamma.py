@@ -7,7 +7,7 @@ import numpy as np
 from glmbayes.errors import ImproperPosteriorError
 from glmbayes.kernels.normal_gamma import draws_from_normal_gamma, explained_errors, normal_gamma_draws
 from glmbayes.posteriors.gamma_variates import standard_gamma
-from glmbayes.posteriors.log_precision import LogPrecision
+from glmbayes.posteriors.log_precision import LogPrecision, gamma_moments
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.moments import LOG_2PI, Moments
 from glmbayes.posteriors.normal import CHUNK, ones
@@ -59,8 +59,7 @@ class NormalGammaPosterior:
         s, z, rate, transform = self.spectral()
         a = self.shape
         v = 1.0 / (1.0 + s * s)
-        mean = rate / (a - 1.0) if a > 1.0 else math.inf
-        sd = mean / math.sqrt(a - 2.0) if a > 2.0 else math.inf
+        mean, sd = gamma_moments(a, rate)
         cov = np.full(transform.shape, math.inf) if a <= 1.0 else mean * (transform * v) @ transform.T
         return Moments(self.prior.mu + transform @ (s * z * v), cov, mean, sd)
 
@@ -69,18 +68,29 @@ class NormalGammaPosterior:
         """The marginal of t = log(1 / dispersion)."""
         return LogPrecision.of_gamma(self.shape, self.spectral()[2], 0.0, math.inf)
 
+    def scaled_errors(self):
+        """As `IndependentPosterior.scaled_errors`."""
+        s, z, rss, _ = diagonalise(self.rows.triangle, self.prior.mu, self.prior.low)
+        v = 1.0 / (1.0 + s * s)
+        t, weight = self.log_precision.nodes
+        return t, weight, np.exp(t) * (rss + ((z * v) ** 2).sum()) + (1.0 - v).sum()
+
     def given_log_precision(self, combinations, t):
-        """Means and variances (K, k) of the linear combinations (k, p) of beta given log precisions `t` (K,)."""
+        """Linear combinations (k, p) of beta given log precisions `t` (K,): means, and variances per dispersion.
+
+        As `IndependentPosterior.given_log_precision`: the whole variance is proportional to the dispersion.
+        """
         s, z, _, transform = self.spectral()
         v = 1.0 / (1.0 + s * s)
         half = combinations @ transform
-        var = np.exp(-t)[:, None] * ((half * half) @ v)
-        return np.broadcast_to(combinations @ self.prior.mu + half @ (s * z * v), var.shape), var
+        mean = np.broadcast_to(combinations @ self.prior.mu + half @ (s * z * v), (t.shape[0], half.shape[0]))
+        return mean, np.zeros(mean.shape), (half * half) @ v
 
     def conditional(self, combinations):
         """Distribution of the linear combinations `combinations` (k, p) of beta over the precision."""
-        t, weight = self.log_precision.nodes
-        return Mixture(weight, t, *self.given_log_precision(combinations, t))
+        law = self.log_precision
+        t, weight = law.nodes
+        return Mixture(weight, t, *self.given_log_precision(combinations, t), law.dispersion_moments[0])
 
     def log_evidence(self):
         """Log marginal likelihood of the data, all constants included."""

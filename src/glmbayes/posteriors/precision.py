@@ -15,7 +15,7 @@ from glmbayes.posteriors.normal import ones, raise_for_flat
 class PrecisionPosterior:
     """Gamma(shape, rate) posterior of the precision u = 1 / dispersion, given the coefficients."""
 
-    __slots__ = ("coef_mode", "log_weights", "lower", "n_w", "on_precision", "rate", "shape", "upper")
+    __slots__ = ("coef_mode", "errors", "log_weights", "lower", "n_w", "on_precision", "rate", "shape", "upper")
 
     def __init__(self, on_precision, beta, n_w, errors, log_weights=0.0):
         """`on_precision`: the prior (shape, rate, limits, log_constant); `errors`: squared errors at beta.
@@ -25,6 +25,7 @@ class PrecisionPosterior:
         self.on_precision = on_precision
         self.n_w = n_w
         self.log_weights = log_weights
+        self.errors = errors
         self.coef_mode = beta.copy()
         self.shape = on_precision.shape + 0.5 * n_w
         self.rate = on_precision.rate + 0.5 * errors
@@ -58,27 +59,24 @@ class PrecisionPosterior:
     def moments(self):
         """Moments of the dispersion; beta is known."""
         p = self.coef_mode.shape[0]
-        a, b = self.shape, self.rate
-        if self.lower == 0.0 and self.upper == math.inf:
-            mean = b / (a - 1.0) if a > 1.0 else math.inf
-            sd = mean / math.sqrt(a - 2.0) if a > 2.0 else math.inf
-        else:
-            t, weight = self.log_precision.nodes
-            phi = np.exp(-t)
-            mean = float(weight @ phi) if a > 1.0 or self.upper < math.inf else math.inf
-            finite = a > 2.0 or self.upper < math.inf
-            sd = math.sqrt(max(weight @ phi**2 - mean**2, 0.0)) if finite else math.inf
+        mean, sd = self.log_precision.dispersion_moments
         return Moments(self.coef_mode.copy(), np.zeros((p, p)), mean, sd)
 
+    def scaled_errors(self):
+        """As `IndependentPosterior.scaled_errors`."""
+        t, weight = self.log_precision.nodes
+        return t, weight, np.exp(t) * self.errors
+
     def given_log_precision(self, combinations, t):
-        """Means (K, k) of the linear combinations (k, p) of beta, which is known, and variances of 0."""
+        """Linear combinations (k, p) of beta, which is known: means (K, k), and no variance; see `Mixture`."""
         mean = np.broadcast_to(combinations @ self.coef_mode, (t.shape[0], combinations.shape[0]))
-        return mean, np.zeros(mean.shape)
+        return mean, np.zeros(mean.shape), np.zeros(combinations.shape[0])
 
     def conditional(self, combinations):
         """The linear combinations `combinations` (k, p) of beta, which is known, over the precision."""
-        t, weight = self.log_precision.nodes
-        return Mixture(weight, t, *self.given_log_precision(combinations, t))
+        law = self.log_precision
+        t, weight = law.nodes
+        return Mixture(weight, t, *self.given_log_precision(combinations, t), law.dispersion_moments[0])
 
     def log_evidence(self):
         """Log marginal likelihood of the data given beta, all constants included."""

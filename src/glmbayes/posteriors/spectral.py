@@ -4,6 +4,7 @@ import numpy as np
 
 from glmbayes.kernels.spectral import EXACT_FIT, data_size, spectral_form
 
+_EPS = 2.220446049250313e-16
 SMALL_P = 16  # above it LAPACK's singular values are faster than Jacobi's
 
 
@@ -15,8 +16,11 @@ def diagonalise(triangle, mu, low):
         rss = spectral_form(triangle, mu, low, s, z, transform)
         return s, z, rss, transform
     r = triangle[:p, p] - triangle[:p, :p] @ mu
-    u, s, vt = np.linalg.svd(triangle[:p, :p] @ low)
-    z = u.T @ r
+    a = triangle[:p, :p] @ low
+    u, s, vt = np.linalg.svd(a)
+    rounding = (4.0 + p) * _EPS * np.linalg.norm(a, axis=0)
+    s[(s[:, None] * np.abs(vt) <= rounding).all(axis=1)] = 0.0  # as in jacobi_svd: no direction that the data see
+    z = np.where(s > 0.0, u.T @ r, 0.0)
     rss = float(np.sum((r - u @ z) ** 2) + triangle[p, p] ** 2)
     if rss <= EXACT_FIT * data_size(triangle, mu):
         rss = 0.0

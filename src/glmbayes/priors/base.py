@@ -162,7 +162,7 @@ class Prior(Frozen):
             return None
         Sigma = np.where(np.isinf(Sigma), 0.0, Sigma)
         var = np.einsum("ij,jk,ik->i", combinations, Sigma, combinations)
-        return Mixture(np.ones(1), np.zeros(1), (combinations @ mu)[None, :], var[None, :])
+        return Mixture.normal(combinations @ mu, var)
 
     def given_dispersion(self, rows, dispersion):
         """Posterior mean (p,) and covariance (p, p) of the coefficients given the dispersion."""

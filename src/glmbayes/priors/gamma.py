@@ -136,8 +136,8 @@ class dGamma(Prior):
         return self.beta, np.zeros((self.beta.shape[0], self.beta.shape[0]))
 
     def conditional(self, combinations):
-        mean = (combinations @ self.beta)[None, :]
-        return Mixture(np.ones(1), np.zeros(1), mean, np.zeros(mean.shape))
+        mean = combinations @ self.beta
+        return Mixture.normal(mean, np.zeros(mean.shape))
 
     def given_dispersion(self, rows, dispersion):
         return self.beta, np.zeros((self.beta.shape[0], self.beta.shape[0]))

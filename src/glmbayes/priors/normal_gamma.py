@@ -8,7 +8,7 @@ from glmbayes.checks import count, scalar
 from glmbayes.kernels.blocks import block_weights, normal_gamma_blocks
 from glmbayes.kernels.log_precision import DONE
 from glmbayes.posteriors.gamma_variates import inverse_gamma, standard_gamma
-from glmbayes.posteriors.log_precision import LogPrecision, normal_variances
+from glmbayes.posteriors.log_precision import LogPrecision
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.normal import NormalPosterior
 from glmbayes.posteriors.normal_gamma import NormalGammaPosterior
@@ -65,10 +65,11 @@ class dNormal_Gamma(Prior):
         return self.coefficient.mu, self.coefficient.Sigma * dispersion
 
     def conditional(self, combinations):
-        t, weight = LogPrecision.of_gamma(self.shape, self.rate, 0.0, math.inf).nodes
+        law = LogPrecision.of_gamma(self.shape, self.rate, 0.0, math.inf)
+        t, weight = law.nodes
         var = np.einsum("ij,jk,ik->i", combinations, self.coefficient.Sigma, combinations)
         mean = np.broadcast_to(combinations @ self.coefficient.mu, (t.size, combinations.shape[0]))
-        return Mixture(weight, t, mean, normal_variances(t, var))
+        return Mixture(weight, t, mean, np.zeros(mean.shape), var, law.dispersion_moments[0])
 
     def given_dispersion(self, rows, dispersion):
         scaled = CoefficientPrior(self.coefficient.mu, self.coefficient.Sigma * dispersion)
