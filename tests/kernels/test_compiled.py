@@ -130,3 +130,108 @@ def calling(kernel):
 def test_a_users_function_can_call_it(name):
     kernel = getattr(kernels, name)
     agree(outcome(calling(kernel), name), outcome(kernel, name))
+
+
+# In a process of its own: which argument types Python's calls hand to the kernels.
+RECORD = """
+import collections
+
+import numba
+import numpy as np
+import pandas as pd
+from numba.core.dispatcher import Dispatcher
+
+asked = collections.defaultdict(set)
+compile_for = Dispatcher._compile_for_args
+
+
+def recorded(self, *arguments, **named):
+    types = [str(numba.typeof(value)) for value in arguments]
+    families = ("Binomial", "Poisson")
+    key = self.py_func.__qualname__, *(name for name in types if name.startswith(families))
+    asked[key].add(tuple(types))
+    return compile_for(self, *arguments, **named)
+
+
+Dispatcher._compile_for_args = recorded
+
+import glmbayes as g
+
+rng = np.random.default_rng(1)
+"""
+CALLS = """
+FORMS = {
+    "float64": lambda a: a,
+    "float32": lambda a: a.astype("f4"),
+    "integer": lambda a: a.astype(int),
+    "bytes": lambda a: a.astype("u1"),
+    "big endian": lambda a: a.astype(">f8"),
+    "Fortran": np.asfortranarray,
+    "strided": lambda a: np.repeat(a, 2, axis=0)[::2],
+    "strided columns": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
+    "read-only": lambda a: np.frombuffer(a.tobytes()).reshape(a.shape),
+    "unaligned": lambda a: np.frombuffer(b"0" + a.tobytes(), offset=1).reshape(a.shape),
+    "list": lambda a: a.tolist(),
+    "pandas": lambda a: pd.DataFrame(a) if a.ndim == 2 else pd.Series(a),
+}
+NUMBERS = (float, int, np.float32, np.int8, lambda v: np.array([v]), lambda v: [v])
+y = np.array([3.0, 1, 4, 1, 5, 9, 2, 6, 5, 3])
+x = np.column_stack([np.ones(10), np.arange(10.0), np.arange(10.0) % 3])
+ones, eye, mu = np.ones(10), np.eye(3), np.ones(3)
+for form in FORMS.values():
+    for number in NUMBERS:
+        one, m, Sigma = number(1), form(mu), form(eye)
+        for prior in (
+            g.dNormal(m, Sigma, one),
+            g.dNormal_Gamma(m, Sigma, one, one),
+            g.dGamma(one, one, m),
+            g.dGamma(one, one, m, disp_lower=one),
+            g.dIndependent_Normal_Gamma(m, Sigma, one, one, disp_upper=one),
+            g.dIndependent_Normal(m, Sigma, sd=g.dHalfCauchy(one)),
+            g.dIndependent_Normal(m, Sigma, sd=g.dFlat()),
+        ):
+            for n in (1, 12):
+                g.rlmb(n, form(y), form(x), prior, rng=rng)
+                g.rlmb(n, form(y), form(x), prior, weights=form(ones), offset=form(ones), rng=rng)
+                g.rlmb_blocks(n, form(y), form(x), prior, sizes=[4, 6], rng=rng)
+                g.rlmb_blocks(n, form(y), form(x), prior, block=[1, 2] * 5, weights=form(ones), rng=rng)
+            prior.sample(2, rng) if "dFlat" not in repr(prior) and type(prior) is not g.dGamma else None
+    prior = g.dNormal(form(mu), form(eye))
+    for family, response in (("binomial", y % 2), ("poisson", y)):
+        for n in (1, 12):
+            g.rglmb(n, form(response), form(x), family, prior, weights=form(ones), rng=rng)
+            g.rglmb(n, form(response), form(x), family, prior, offset=form(ones), rng=rng)
+        g.rglmb_blocks(1, form(response), form(x), family, prior, sizes=[4, 6], rng=rng)
+    frame = {"y": form(y), "a": form(x[:, 1]), "b": form(x[:, 2])}
+    g.lmb("y ~ a + b", frame, n=20, rng=rng).summary()
+    g.glmb("y ~ a + b", frame, "poisson", n=20, rng=rng).summary()
+assert len(asked) > 20, list(asked)
+"""
+FAULT = """
+g.kernels.squared_errors(np.eye(4), np.ones(3))
+g.kernels.squared_errors(np.asfortranarray(np.eye(4)), np.ones(3))
+"""
+REPORT = """
+for key, types in asked.items():
+    if len(types) > 1:
+        print(*key, *sorted(types), sep="\\n  ")
+"""
+
+
+def process(program):
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+needs_compiler = pytest.mark.skipif(not COMPILED, reason="nothing is compiled")
+
+
+@needs_compiler
+def test_no_form_of_input_compiles_a_kernel_again():
+    assert process(RECORD + CALLS + REPORT) == ""
+
+
+@needs_compiler
+def test_a_kernel_that_gets_an_array_as_it_came_is_noticed():
+    assert "squared_errors" in process(RECORD + FAULT + REPORT)

@@ -8,6 +8,7 @@ from glmbayes.checks import any_float_array, labels_of
 from glmbayes.errors import InputError
 from glmbayes.kernels.covariance import ASYMMETRIC, EMPTY, FLAT, NOT_FINITE, factor_covariance
 from glmbayes.kernels.linalg import asymmetry
+from glmbayes.random import standard_normals
 
 
 class CoefficientPrior:
@@ -95,7 +96,8 @@ class CoefficientPrior:
             raise InputError("a prior with flat coefficients (infinite variances) is improper: it cannot be sampled.")
         if self.blocks is not None:
             raise InputError("a prior that varies by block cannot be sampled as one: build the block's own prior.")
-        z = rng.standard_normal((n, self.mu.shape[0])) * np.sqrt(np.reshape(scale, (-1, 1)))
+        z = standard_normals(rng, (n, self.mu.shape[0]))
+        z *= np.sqrt(np.reshape(scale, (-1, 1)))
         return self.mu + z @ self.low.T
 
     def describe(self, sigma_name="Sigma"):
