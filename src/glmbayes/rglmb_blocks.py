@@ -8,6 +8,8 @@ from glmbayes.errors import GlmbayesError, InputError
 from glmbayes.glm.build import prior_parts
 from glmbayes.glm.small import raise_for
 from glmbayes.kernels import glm_one, glm_small
+from glmbayes.kernels.log_precision import DONE
+from glmbayes.priors.base import by_draw_first, in_pieces, of_blocks
 from glmbayes.priors.coefficients import CoefficientPrior
 from glmbayes.priors.normal import dNormal
 from glmbayes.random import generator
@@ -114,12 +116,19 @@ def _one(n, data, mu, low, prior, labels, rng):
     variance = np.broadcast_to(np.square(low[:, 0, 0]), (n_blocks,)).copy()
     out, iters, modes = np.empty((n_blocks, n)), np.empty((n_blocks, n), np.int64), np.empty(n_blocks)
     mean = np.broadcast_to(mu[:, 0], (n_blocks,)).copy()
-    status, j = glm_one.draw_blocks_1d(
-        rng, kernel, y, x.reshape(-1), offset, weights, starts, mean, variance, out, iters, modes
-    )
-    if status != glm_one.OK:
-        _refuse(status, j, labels)
-    return np.ascontiguousarray(out.T)[:, :, None], np.ascontiguousarray(iters.T), modes[:, None]
+    x = x.reshape(-1)
+
+    def work(blocks, some, part_starts):
+        status, j = glm_one.draw_blocks_1d(
+            rng, kernel, y, x, offset, weights, part_starts, mean[blocks], variance[blocks], out[blocks, some],
+            iters[blocks, some], modes[blocks],
+        )  # fmt: skip
+        if status != glm_one.OK:
+            _refuse(status, blocks.start + j, labels)
+        return 0, DONE
+
+    in_pieces(n, n_blocks, 1, starts, work)
+    return by_draw_first(out)[:, :, None], by_draw_first(iters), modes[:, None]
 
 
 def _several(n, data, mu, low, prior, labels, rng):
@@ -132,24 +141,29 @@ def _several(n, data, mu, low, prior, labels, rng):
     n_blocks, p = starts.shape[0] - 1, x.shape[1]
     out, iters = np.empty((n_blocks, n, p)), np.empty((n_blocks, n), np.int64)
     modes = np.empty((n_blocks, p))
-    done = 0
-    while done < n_blocks:
-        rest = slice(done, n_blocks)
-        status, j = glm_small.draw_blocks_small(
-            rng, kernel, y, x, offset, weights, starts[done:], mu[rest] if mu.shape[0] > 1 else mu,
-            low[rest] if low.shape[0] > 1 else low, out[rest], iters[rest], modes[rest],
-        )  # fmt: skip
-        if status == glm_one.OK:
-            break
-        done += j
-        if status != glm_small.POOR:
-            _refuse(status, done, labels)
-        _by_radial(n, data, prior, done, (offset, weights), out, iters, rng)
-        done += 1
-    return np.ascontiguousarray(out.transpose(1, 0, 2)), np.ascontiguousarray(iters.T), modes
+
+    def work(blocks, some, _):
+        done = blocks.start
+        while done < blocks.stop:
+            rest = slice(done, blocks.stop)
+            status, j = glm_small.draw_blocks_small(
+                rng, kernel, y, x, offset, weights, starts[done : blocks.stop + 1], of_blocks(mu, rest),
+                of_blocks(low, rest), out[rest, some], iters[rest, some], modes[rest],
+            )  # fmt: skip
+            if status == glm_small.OK:
+                break
+            done += j
+            if status != glm_small.POOR:
+                _refuse(status, done, labels)
+            _by_radial(data, prior, done, (offset, weights), out[done, some], iters[done, some], rng)
+            done += 1
+        return 0, DONE
+
+    in_pieces(n, n_blocks, p, starts, work)
+    return by_draw_first(out), by_draw_first(iters), modes
 
 
-def _by_radial(n, data, prior, j, rows, out, iters, rng):
+def _by_radial(data, prior, j, rows, out, iters, rng):
     from glmbayes.glm.posterior import build_glm_posterior
 
     (family, normal), (_, y, x, _, _, starts), (offset, weights) = prior, data, rows
@@ -158,6 +172,8 @@ def _by_radial(n, data, prior, j, rows, out, iters, rng):
     mu = whole.mu[j] if whole.mu.ndim == 2 else whole.mu
     sigma = whole.Sigma[j] if whole.Sigma.ndim == 3 else whole.Sigma
     precision = prior_parts(CoefficientPrior(mu, sigma))
-    posterior = build_glm_posterior(y[part], x[part], offset[part], weights[part], family, mu, precision, draws=n)
-    drawn = posterior.draw(n, rng)
-    out[j], iters[j] = drawn.coefficients, drawn.candidates
+    posterior = build_glm_posterior(
+        y[part], x[part], offset[part], weights[part], family, mu, precision, draws=len(out)
+    )
+    drawn = posterior.draw(len(out), rng)
+    out[:], iters[:] = drawn.coefficients, drawn.candidates

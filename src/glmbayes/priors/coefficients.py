@@ -8,7 +8,7 @@ from glmbayes.checks import any_float_array, labels_of
 from glmbayes.errors import InputError
 from glmbayes.kernels.covariance import ASYMMETRIC, EMPTY, FLAT, NOT_FINITE, factor_covariance
 from glmbayes.kernels.linalg import asymmetry
-from glmbayes.random import standard_normals
+from glmbayes.random import PIECE, standard_normals
 
 
 class CoefficientPrior:
@@ -96,9 +96,13 @@ class CoefficientPrior:
             raise InputError("a prior with flat coefficients (infinite variances) is improper: it cannot be sampled.")
         if self.blocks is not None:
             raise InputError("a prior that varies by block cannot be sampled as one: build the block's own prior.")
-        z = standard_normals(rng, (n, self.mu.shape[0]))
-        z *= np.sqrt(np.reshape(scale, (-1, 1)))
-        return self.mu + z @ self.low.T
+        draws = standard_normals(rng, (n, self.mu.shape[0]))
+        root = np.broadcast_to(np.sqrt(np.reshape(scale, (-1, 1))), (n, 1))
+        step = max(1, PIECE // self.mu.shape[0])
+        for i in range(0, n, step):
+            some = slice(i, i + step)
+            draws[some] = self.mu + (draws[some] * root[some]) @ self.low.T
+        return draws
 
     def describe(self, sigma_name="Sigma"):
         """Lines for a repr: means, standard deviations and correlations."""
