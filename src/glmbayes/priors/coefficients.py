@@ -10,6 +10,8 @@ from glmbayes.kernels.covariance import ASYMMETRIC, EMPTY, FLAT, NOT_FINITE, fac
 from glmbayes.kernels.linalg import asymmetry
 from glmbayes.random import PIECE, standard_normals
 
+_FLOAT = np.dtype(np.float64)
+
 
 class CoefficientPrior:
     """beta ~ N(mu, Sigma), in one version or one per block.
@@ -33,8 +35,10 @@ class CoefficientPrior:
             if type(mu) is not np.ndarray or type(Sigma) is not np.ndarray:
                 names = coefficient_names(mu) or coefficient_names(Sigma)
                 Sigma = _in_order(Sigma, names, sigma_name)
-            mu = any_float_array(mu, "mu").copy()
-            Sigma = any_float_array(Sigma, sigma_name).copy()
+                mu, Sigma = any_float_array(mu, "mu"), any_float_array(Sigma, sigma_name)
+            elif mu.dtype is not _FLOAT or Sigma.dtype is not _FLOAT:
+                mu, Sigma = any_float_array(mu, "mu"), any_float_array(Sigma, sigma_name)
+            mu, Sigma = mu.copy(), Sigma.copy()  # of whatever layout: C-contiguous
         if Sigma.shape != mu.shape * 2 or mu.ndim != 1:
             mu, Sigma = _match_shapes(mu, Sigma, sigma_name)
         low = np.empty(Sigma.shape)
