@@ -50,6 +50,8 @@ class dNormal(Prior):
 
     def __init__(self, mu, Sigma, dispersion=None):
         coefficient = CoefficientPrior(mu, Sigma)
+        if isinstance(dispersion, float):
+            dispersion = float(dispersion)
         if dispersion is not None and not (type(dispersion) is float and 0.0 < dispersion < math.inf):
             if isinstance(dispersion, (int, float)) or np.size(dispersion) == 1:
                 dispersion = scalar(dispersion, "dispersion", above=0.0)
