@@ -60,7 +60,7 @@ def _numeric(value, name):
         try:
             if not any(isinstance(v, (str, bytes)) for v in array.flat):
                 return array.astype(np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             pass
     raise InputError(
         f"{name} must hold numbers; got {_describe(array, value)}. "
