@@ -74,25 +74,30 @@ def _pickled(arguments):
     return pickle.dumps(arguments)
 
 
-def explore(cases, number, note=lambda *_: None):
-    """Make `cases` calls drawn with seed `number` in this process; `note` is told of each before it is made.
+def _drawn(number):
+    """Nine cases.
 
     Hypothesis gets ten examples at a time: from the eleventh on it would mostly vary earlier ones.  The first of each
     ten is always the simplest, and left out.
     """
+    cases = []
+
+    @seed(number)
+    @settings(max_examples=10, phases=[Phase.generate], database=None, deadline=None,
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(CASES)
+    def draw(case):
+        cases.append(case)
+
+    draw()
+    return cases[1:]
+
+
+def explore(cases, number, note=lambda *_: None):
+    """Make `cases` calls drawn with seed `number` in this process; `note` is told of each before it is made."""
     findings, bunch = Findings(), 0
     while findings.calls < cases:
-        fresh = []
-
-        @seed(1_000_000 * number + bunch)
-        @settings(max_examples=10, phases=[Phase.generate], database=None, deadline=None,
-                  suppress_health_check=list(HealthCheck))  # fmt: skip
-        @given(CASES)
-        def draw(case, fresh=fresh):
-            fresh.append(case)
-
-        draw()
-        for name, arguments in fresh[1 : 1 + cases - findings.calls]:
+        for name, arguments in _drawn(1_000_000 * number + bunch)[: cases - findings.calls]:
             note(name, arguments)
             examine(name, arguments, findings)
         bunch += 1

@@ -74,8 +74,16 @@ def metropolis(
     compiled = is_compiled(log_density)
     walk = numba.njit(nogil=True)(_walk) if compiled else _walk
     args = tuple(args)
-    values = [float(log_density(x, *args)) for x in starts]
-    for x, value in zip(starts, values):
+    values = []
+    for x in starts:
+        value = log_density(x, *args)
+        try:
+            value = float(value)
+        except (TypeError, ValueError):
+            raise InputError(
+                f"log_density must return a number; at {x.tolist()} it returned {type(value).__name__}."
+            ) from None
+        values.append(value)
         if not math.isfinite(value):
             raise InputError(f"log_density must be finite at init; it is {value} at {x.tolist()}.")
     if compiled:

@@ -39,6 +39,8 @@ def canonical(raw, name):
 
 def _array(array, name):
     kind = array.dtype.kind
+    if array.ndim == 0 and kind not in "fiub":
+        raise FormulaError(f"{name} must be one value per row; got {type(array.item()).__name__}.")
     if kind in "fiu":
         if array.ndim > 2:
             raise FormulaError(f"{name} must be a column or a matrix; got an array of shape {array.shape}.")

@@ -12,6 +12,8 @@ from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.normal import CHUNK, NormalPosterior
 from glmbayes.rows import reduce
 
+LARGEST_RATE = 1e200  # of a gamma prior on the precision: beyond it dispersions leave what a double holds
+
 
 class PriorDraws(NamedTuple):
     """Draws from a prior: coefficients (n, p) and dispersion (n,); None for what the prior does not describe."""
