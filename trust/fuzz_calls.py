@@ -147,7 +147,8 @@ def after(fit, methods):
             continue
         try:
             result = method(**arguments)
-            if name != "anova":  # whose first row compares with nothing
+            # anova's first row compares with nothing, prior_check's last one has no coefficient; one draw has no spread
+            if name not in ("anova", "prior_check") and fit.n_draws > 1:
                 sound_parts(result, f"{name}({arguments})")
             repr(result)
         except glmbayes.GlmbayesError:
@@ -165,7 +166,7 @@ def fitted(function):
             repr(fit)
             return
         sound(fit.coefficients, None, "coefficients")
-        sound_parts([fit.posterior_mean, *([fit.posterior_sd] if len(fit.coefficients) > 1 else [])], "moments")
+        sound_parts([fit.posterior_mean, *([fit.posterior_sd] if fit.n_draws > 1 else [])], "moments")
         after(fit, methods)
 
     return call

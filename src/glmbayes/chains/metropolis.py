@@ -71,6 +71,8 @@ def metropolis(
         raise InputError(f"adapt=True needs burn_in of at least {4 * _WINDOWS}; got {burn_in}.")
     if names is not None and len(names) != d:
         raise InputError(f"names must have one entry per coordinate ({d}); got {len(names)}.")
+    if not callable(log_density):
+        raise InputError(f"log_density must be a function of a (d,) array; got {type(log_density).__name__}.")
     compiled = is_compiled(log_density)
     walk = numba.njit(nogil=True)(_walk) if compiled else _walk
     args = tuple(args)
