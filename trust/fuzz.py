@@ -108,18 +108,21 @@ def _chunk(cases, number, folder):
     """`explore` in a process of its own; a crash and a call without end are faults of the call noted last."""
     out, last = folder / f"{number}.pickle", folder / f"{number}.last"
     program = f"from trust.fuzz import record; record({cases}, {number}, {str(out)!r}, {str(last)!r})"
-    process = subprocess.Popen([sys.executable, "-X", "faulthandler", "-c", program], stderr=subprocess.PIPE, text=True)
+    words = folder / f"{number}.words"
+    with words.open("w") as file:
+        process = subprocess.Popen([sys.executable, "-X", "faulthandler", "-c", program], stderr=file)
     what, age = "", time.monotonic()
     while process.poll() is None:
         time.sleep(0.1)
         if (last.exists() and time.time() - last.stat().st_mtime > PATIENCE) or time.monotonic() - age > 20 * PATIENCE:
             process.kill()
             what = f"no end within {PATIENCE:.0f} s"
-    words = process.stderr.read()
     if process.returncode == 0:
         return pickle.loads(out.read_bytes())
     name, arguments = pickle.loads(last.read_bytes()) if last.exists() else ("import", b"")
-    return Findings(faults=[(name, what or f"crash, exit status {process.returncode}: {words[-500:]}", arguments)])
+    return Findings(
+        faults=[(name, what or f"crash, exit status {process.returncode}: {words.read_text()[-400:]}", arguments)]
+    )
 
 
 def record(cases, number, out, last):
