@@ -147,8 +147,9 @@ def after(fit, methods):
             continue
         try:
             result = method(**arguments)
-            # anova's first row compares with nothing, prior_check's last one has no coefficient; one draw has no spread
-            if name not in ("anova", "prior_check") and fit.n_draws > 1:
+            # anova's first row compares with nothing, prior_check's last one has no coefficient; a few draws have no
+            # spread and chains of a few no diagnostics
+            if name not in ("anova", "prior_check") and fit.n_draws > 10:
                 sound_parts(result, f"{name}({arguments})")
             repr(result)
         except glmbayes.GlmbayesError:
