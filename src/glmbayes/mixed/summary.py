@@ -3,8 +3,6 @@
 import html
 from dataclasses import dataclass
 
-import numpy as np
-
 from glmbayes.fits.summary import _number, _text
 
 
