@@ -15,6 +15,7 @@ _RESOLVED = 40.0  # the nodes are close together where the posterior's density i
 _NEGLIGIBLE = 46.0  # where an integrand of its own ends
 _ALONE = 1e-6  # one minus leverage below which rounding hides what is left without the row
 _FAR = 12.0  # by which log precision rises without a row when rounding hides what the others know of it
+_FEWEST = 5  # draws that a generalised Pareto distribution can be fitted to
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(20)  # of a panel
 
 
@@ -217,6 +218,8 @@ def psis_loo(fit):
     """PSIS-LOO from the draws, through ArviZ."""
     smooth = psislw()
     n_draws = fit.draws.coefficients.shape[0]
+    if n_draws < _FEWEST:
+        raise InputError(f"PSIS-LOO needs at least {_FEWEST} draws; got {n_draws}.")
     n = fit.design.X.shape[0]
     pointwise, k = np.empty(n), np.empty(n)
     for rows in observation_blocks(n, 4 * n_draws):

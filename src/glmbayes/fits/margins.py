@@ -51,6 +51,8 @@ def linear_combinations(fit, combinations, level):
             f"combinations must be text such as 'x - z', a dict of such, or a matrix (k, {len(fit.names)}) of numbers; "
             f"got {combinations!r:.60}."
         ) from None
+    if not np.isfinite(matrix).all():
+        raise InputError(f"combinations must be finite; got {combinations!r:.60}.")
     if matrix.shape[1] != len(fit.names):
         raise InputError(f"a combination has one weight per coefficient ({len(fit.names)}); got {matrix.shape[1]}.")
     labels = list(getattr(combinations, "index", range(matrix.shape[0])))
