@@ -18,7 +18,7 @@ CASES = 300
 
 
 def test_random_calls():
-    findings = fuzz.explore(CASES, 0)
+    findings = fuzz.explore_all(CASES)
     assert [fault[:2] for fault in findings.faults] == []
     assert findings.calls == CASES
     assert findings.sound.total() > CASES // 4  # not all of it nonsense

@@ -24,6 +24,7 @@ from trust.fuzz_calls import ARGUMENTS, CALLS, CASES
 
 import glmbayes
 
+ROOT = Path(__file__).resolve().parents[1]
 CHUNK = 250  # calls of one process
 PATIENCE = 600.0  # seconds without a word from a process
 SLOW = 30.0  # CPU seconds of one call, compiling included
@@ -110,7 +111,7 @@ def _chunk(cases, number, folder):
     program = f"from trust.fuzz import record; record({cases}, {number}, {str(out)!r}, {str(last)!r})"
     words = folder / f"{number}.words"
     with words.open("w") as file:
-        process = subprocess.Popen([sys.executable, "-X", "faulthandler", "-c", program], stderr=file)
+        process = subprocess.Popen([sys.executable, "-X", "faulthandler", "-c", program], stderr=file, cwd=ROOT)
     what, age = "", time.monotonic()
     while process.poll() is None:
         time.sleep(0.1)

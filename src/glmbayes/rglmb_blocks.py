@@ -3,7 +3,7 @@
 import numpy as np
 
 from glmbayes import families
-from glmbayes.checks import count, labels_of
+from glmbayes.checks import any_float_array, count, float_array, labels_of
 from glmbayes.errors import GlmbayesError, InputError
 from glmbayes.glm.build import prior_parts
 from glmbayes.glm.small import raise_for
@@ -65,7 +65,10 @@ def rglmb_blocks(n, y, x, family, pfamily, *, block=None, sizes=None, offset=Non
     if not isinstance(pfamily, dNormal):
         raise InputError(f"pfamily must be dNormal(mu, Sigma); got {type(pfamily).__name__}.")
     names = None if type(x) is np.ndarray else labels_of(x, axis=1)
-    rows = np.shape(y)[0] if np.ndim(y) else 1
+    y, x = any_float_array(y, "y"), float_array(x, "x", 2)
+    offset = None if offset is None else float_array(offset, "offset", 1)
+    weights = None if weights is None else float_array(weights, "weights", 1)
+    rows = y.shape[0] if y.ndim else 1
     if (block is None) == (sizes is None):
         raise InputError("give exactly one of block= (a label per row) and sizes= (rows per block).")
     order, labels = None, None
@@ -73,13 +76,13 @@ def rglmb_blocks(n, y, x, family, pfamily, *, block=None, sizes=None, offset=Non
         starts, _ = size_blocks(sizes, rows)
     else:
         order, starts, labels = sort_blocks(block, rows)
-    weighted = None if weights is None else np.asarray(weights, dtype=float)
-    if weighted is not None and weighted.shape == (rows,):
-        starts = _without_zero_rows(weighted if order is None else weighted[order], starts, labels)
-    if order is not None:
-        y, x = np.asarray(y)[order], np.asarray(x)[order]
-        offset = None if offset is None else np.asarray(offset)[order]
-        weights = None if weighted is None else weighted[order]
+    if order is not None:  # what has another number of rows is refused with all other arrays
+        y, x, offset, weights = (
+            values[order] if values is not None and values.shape[:1] == (rows,) else values
+            for values in (y, x, offset, weights)
+        )
+    if weights is not None and weights.shape == (rows,):
+        starts = _without_zero_rows(weights, starts, labels)
     y, x, offset, weights = response_rows(y, x, offset, weights, family)
     n_blocks, p = starts.shape[0] - 1, x.shape[1]
     mu, low = pfamily.coefficient.by_block(names, p, n_blocks)
