@@ -61,7 +61,7 @@ def examine(name, arguments, findings):
     except glmbayes.GlmbayesError:
         findings.refused[name] += 1
     except Exception as error:  # noqa: BLE001 (whatever it is, it is what we look for)
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if "/trust/" not in f.filename]
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if "glmbayes" in Path(f.filename).parts]
         where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
         findings.faults.append((name, f"{type(error).__name__}{where}: {str(error)[:300]}", _pickled(arguments)))
     else:
