@@ -152,6 +152,7 @@ def test_shapes_and_ownership(prior, data):
 @pytest.mark.parametrize("n", [1, 9, 700])
 def test_pieces(prior, n, data, rng, monkeypatch):
     """Long calls are made in pieces that Ctrl-C can interrupt: some blocks at a time, or some draws of one block."""
+    monkeypatch.setattr("glmbayes.priors.base._SET_UP", 0)
     monkeypatch.setattr("glmbayes.priors.base.CHUNK", 40)
     y, x = data
     fit = rlmb_blocks(n, y, x, prior, sizes=SIZES, rng=rng)

@@ -13,6 +13,7 @@ from glmbayes.errors import InputError
 
 _FLOAT = np.dtype(np.float64)
 EMPTY = np.empty(0)
+_MOST = 10**12
 
 
 def float_array(value, name, ndim):
@@ -60,7 +61,7 @@ def _numeric(value, name):
         try:
             if not any(isinstance(v, (str, bytes)) for v in array.flat):
                 return array.astype(np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             pass
     raise InputError(
         f"{name} must hold numbers; got {_describe(array, value)}. "
@@ -108,7 +109,7 @@ def labels_of(value, axis=0):
 
 def count(n, name="n"):
     """A positive integer."""
-    if type(n) is int and n > 0:
+    if type(n) is int and 0 < n <= _MOST:
         return n
     if (
         isinstance(n, (bool, np.bool_))
@@ -117,10 +118,12 @@ def count(n, name="n"):
         or n < 1
     ):
         raise InputError(f"{name} must be a whole number of draws, at least 1; got {_short(n)}.")
+    if n > _MOST:
+        raise InputError(f"{name} must be at most {_MOST}, more than memory holds; got {_short(n)}.")
     return int(n)
 
 
-def scalar(value, name, *, above=None, at_least=None, finite=True):
+def scalar(value, name, *, above=None, at_least=None, at_most=None, finite=True):
     """A float, within bounds; size-1 arrays are accepted."""
     if isinstance(value, float):
         value = float(value)
@@ -140,6 +143,8 @@ def scalar(value, name, *, above=None, at_least=None, finite=True):
         raise InputError(f"{name} must be greater than {above:g}; got {value:g}.")
     if at_least is not None and not value >= at_least:
         raise InputError(f"{name} must be at least {at_least:g}; got {value:g}.")
+    if at_most is not None and not value <= at_most:
+        raise InputError(f"{name} must be at most {at_most:g}; got {value:g}. Use other units.")
     return value
 
 

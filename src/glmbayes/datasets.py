@@ -60,7 +60,7 @@ def load(name):
     1   Ctl    5.58
     """
     known = names()
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         close = difflib.get_close_matches(str(name).lower(), known)
         advice = f"did you mean {' or '.join(map(repr, close))}?" if close else f"there are: {', '.join(known)}."
         raise InputError(f"name must be one of glmbayes.datasets.names(); got {name!r}; {advice}")

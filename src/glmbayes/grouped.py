@@ -73,7 +73,10 @@ class GroupedDesign:
         m, p = labels.size, X.shape[1]
         rz, rx, ry = np.empty((m, q, q)), np.empty((m, q, p)), np.empty((m, q))
         within = np.empty((p + 1, p + 1))
-        if not reduce_groups(y, X, Z, starts, rz, rx, ry, within):
+        fine = reduce_groups(y, X, Z, starts, rz, rx, ry, within)
+        with np.errstate(over="ignore"):
+            squares = sum(np.square(part).sum() for part in (rz, rx, ry, within))
+        if not fine or not np.isfinite(squares):
             refuse_rows(y, X, EMPTY, EMPTY)
             refuse_rows(y, Z, EMPTY, EMPTY)
         xtx = np.einsum("jik,jih->kh", rx, rx) + within[:, :p].T @ within[:, :p]

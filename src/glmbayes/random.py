@@ -8,6 +8,7 @@ import numpy as np
 from glmbayes.errors import InputError
 
 _local = threading.local()
+PIECE = 1 << 20  # variates made in one go: some hundredths of a second, so that Ctrl-C is noticed
 
 
 def _forget_after_fork():
@@ -44,3 +45,12 @@ def generator(rng=None):
         f"rng must be None, a non-negative int or a numpy.random.Generator; got {rng!r}. "
         "Try rng=np.random.default_rng(1)."
     )
+
+
+def standard_normals(rng, shape):
+    """What ``rng.standard_normal(shape)`` gives, in pieces that Ctrl-C can interrupt."""
+    out = np.empty(shape)
+    flat = out.reshape(-1)
+    for start in range(0, flat.size, PIECE):
+        rng.standard_normal(out=flat[start : start + PIECE])
+    return out

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glmbayes import families
-from glmbayes.checks import count, float_array, labels_of, refuse_rows, regression_arrays
+from glmbayes.checks import any_float_array, count, float_array, labels_of, refuse_rows, regression_arrays
 from glmbayes.errors import InputError
 from glmbayes.families.base import Family
 from glmbayes.glm.build import normal_posterior, refuse_poor_grid
@@ -86,6 +86,8 @@ def response_rows(y, x, offset, weights, family):
 
     A binomial response may have two columns, successes and failures.
     """
+    if type(y) is not np.ndarray:
+        y = any_float_array(y, "y")
     if family.name.endswith("binomial") and np.ndim(y) == 2 and np.shape(y)[1] == 2:
         if weights is not None:
             raise InputError("weights cannot be combined with a two-column response: its rows already count trials.")

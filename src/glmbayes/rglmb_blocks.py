@@ -3,11 +3,13 @@
 import numpy as np
 
 from glmbayes import families
-from glmbayes.checks import count, labels_of
+from glmbayes.checks import any_float_array, count, float_array, labels_of
 from glmbayes.errors import GlmbayesError, InputError
 from glmbayes.glm.build import prior_parts
 from glmbayes.glm.small import raise_for
 from glmbayes.kernels import glm_one, glm_small
+from glmbayes.kernels.log_precision import DONE
+from glmbayes.priors.base import by_draw_first, in_pieces, of_blocks
 from glmbayes.priors.coefficients import CoefficientPrior
 from glmbayes.priors.normal import dNormal
 from glmbayes.random import generator
@@ -63,7 +65,10 @@ def rglmb_blocks(n, y, x, family, pfamily, *, block=None, sizes=None, offset=Non
     if not isinstance(pfamily, dNormal):
         raise InputError(f"pfamily must be dNormal(mu, Sigma); got {type(pfamily).__name__}.")
     names = None if type(x) is np.ndarray else labels_of(x, axis=1)
-    rows = np.shape(y)[0] if np.ndim(y) else 1
+    y, x = any_float_array(y, "y"), float_array(x, "x", 2)
+    offset = None if offset is None else float_array(offset, "offset", 1)
+    weights = None if weights is None else float_array(weights, "weights", 1)
+    rows = y.shape[0] if y.ndim else 1
     if (block is None) == (sizes is None):
         raise InputError("give exactly one of block= (a label per row) and sizes= (rows per block).")
     order, labels = None, None
@@ -71,13 +76,13 @@ def rglmb_blocks(n, y, x, family, pfamily, *, block=None, sizes=None, offset=Non
         starts, _ = size_blocks(sizes, rows)
     else:
         order, starts, labels = sort_blocks(block, rows)
-    weighted = None if weights is None else np.asarray(weights, dtype=float)
-    if weighted is not None and weighted.shape == (rows,):
-        starts = _without_zero_rows(weighted if order is None else weighted[order], starts, labels)
-    if order is not None:
-        y, x = np.asarray(y)[order], np.asarray(x)[order]
-        offset = None if offset is None else np.asarray(offset)[order]
-        weights = None if weighted is None else weighted[order]
+    if order is not None:  # what has another number of rows is refused with all other arrays
+        y, x, offset, weights = (
+            values[order] if values is not None and values.shape[:1] == (rows,) else values
+            for values in (y, x, offset, weights)
+        )
+    if weights is not None and weights.shape == (rows,):
+        starts = _without_zero_rows(weights, starts, labels)
     y, x, offset, weights = response_rows(y, x, offset, weights, family)
     n_blocks, p = starts.shape[0] - 1, x.shape[1]
     mu, low = pfamily.coefficient.by_block(names, p, n_blocks)
@@ -114,12 +119,19 @@ def _one(n, data, mu, low, prior, labels, rng):
     variance = np.broadcast_to(np.square(low[:, 0, 0]), (n_blocks,)).copy()
     out, iters, modes = np.empty((n_blocks, n)), np.empty((n_blocks, n), np.int64), np.empty(n_blocks)
     mean = np.broadcast_to(mu[:, 0], (n_blocks,)).copy()
-    status, j = glm_one.draw_blocks_1d(
-        rng, kernel, y, x.reshape(-1), offset, weights, starts, mean, variance, out, iters, modes
-    )
-    if status != glm_one.OK:
-        _refuse(status, j, labels)
-    return np.ascontiguousarray(out.T)[:, :, None], np.ascontiguousarray(iters.T), modes[:, None]
+    x = x.reshape(-1)
+
+    def work(blocks, some, part_starts):
+        status, j = glm_one.draw_blocks_1d(
+            rng, kernel, y, x, offset, weights, part_starts, mean[blocks], variance[blocks], out[blocks, some],
+            iters[blocks, some], modes[blocks],
+        )  # fmt: skip
+        if status != glm_one.OK:
+            _refuse(status, blocks.start + j, labels)
+        return 0, DONE
+
+    in_pieces(n, n_blocks, 1, starts, work)
+    return by_draw_first(out)[:, :, None], by_draw_first(iters), modes[:, None]
 
 
 def _several(n, data, mu, low, prior, labels, rng):
@@ -132,24 +144,29 @@ def _several(n, data, mu, low, prior, labels, rng):
     n_blocks, p = starts.shape[0] - 1, x.shape[1]
     out, iters = np.empty((n_blocks, n, p)), np.empty((n_blocks, n), np.int64)
     modes = np.empty((n_blocks, p))
-    done = 0
-    while done < n_blocks:
-        rest = slice(done, n_blocks)
-        status, j = glm_small.draw_blocks_small(
-            rng, kernel, y, x, offset, weights, starts[done:], mu[rest] if mu.shape[0] > 1 else mu,
-            low[rest] if low.shape[0] > 1 else low, out[rest], iters[rest], modes[rest],
-        )  # fmt: skip
-        if status == glm_one.OK:
-            break
-        done += j
-        if status != glm_small.POOR:
-            _refuse(status, done, labels)
-        _by_radial(n, data, prior, done, (offset, weights), out, iters, rng)
-        done += 1
-    return np.ascontiguousarray(out.transpose(1, 0, 2)), np.ascontiguousarray(iters.T), modes
+
+    def work(blocks, some, _):
+        done = blocks.start
+        while done < blocks.stop:
+            rest = slice(done, blocks.stop)
+            status, j = glm_small.draw_blocks_small(
+                rng, kernel, y, x, offset, weights, starts[done : blocks.stop + 1], of_blocks(mu, rest),
+                of_blocks(low, rest), out[rest, some], iters[rest, some], modes[rest],
+            )  # fmt: skip
+            if status == glm_small.OK:
+                break
+            done += j
+            if status != glm_small.POOR:
+                _refuse(status, done, labels)
+            _by_radial(data, prior, done, (offset, weights), out[done, some], iters[done, some], rng)
+            done += 1
+        return 0, DONE
+
+    in_pieces(n, n_blocks, p, starts, work)
+    return by_draw_first(out), by_draw_first(iters), modes
 
 
-def _by_radial(n, data, prior, j, rows, out, iters, rng):
+def _by_radial(data, prior, j, rows, out, iters, rng):
     from glmbayes.glm.posterior import build_glm_posterior
 
     (family, normal), (_, y, x, _, _, starts), (offset, weights) = prior, data, rows
@@ -158,6 +175,8 @@ def _by_radial(n, data, prior, j, rows, out, iters, rng):
     mu = whole.mu[j] if whole.mu.ndim == 2 else whole.mu
     sigma = whole.Sigma[j] if whole.Sigma.ndim == 3 else whole.Sigma
     precision = prior_parts(CoefficientPrior(mu, sigma))
-    posterior = build_glm_posterior(y[part], x[part], offset[part], weights[part], family, mu, precision, draws=n)
-    drawn = posterior.draw(n, rng)
-    out[j], iters[j] = drawn.coefficients, drawn.candidates
+    posterior = build_glm_posterior(
+        y[part], x[part], offset[part], weights[part], family, mu, precision, draws=len(out)
+    )
+    drawn = posterior.draw(len(out), rng)
+    out[:], iters[:] = drawn.coefficients, drawn.candidates

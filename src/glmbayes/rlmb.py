@@ -100,7 +100,7 @@ def rlmb(n, y, x, pfamily, *, offset=None, weights=None, weights_type="frequency
     names = None if type(x) is np.ndarray else labels_of(x, axis=1)
     y, x, offset, weights = regression_arrays(y, x, offset, weights)
     coefficient = pfamily.coefficient_for(names, x.shape[1])
-    if weights_type != "frequency":
+    if type(weights_type) is not str or weights_type != "frequency":
         option(weights_type, "weights_type", WEIGHTS_TYPES)
     posterior = pfamily.posterior(y, x, offset, weights, weights_type, coefficient)
     coefficients, dispersion, iters = posterior.draw(n, rng)

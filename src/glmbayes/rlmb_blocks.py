@@ -94,7 +94,7 @@ def rlmb_blocks(
         )
     names = None if type(x) is np.ndarray else labels_of(x, axis=1)
     y, x, offset, weights = regression_arrays(y, x, offset, weights)
-    if weights_type != "frequency":
+    if type(weights_type) is not str or weights_type != "frequency":
         option(weights_type, "weights_type", WEIGHTS_TYPES)
     if (block is None) == (sizes is None):
         raise InputError("give exactly one of block= (a label per row) and sizes= (rows per block).")

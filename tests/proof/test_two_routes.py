@@ -61,14 +61,17 @@ PRIORS = {
 REPLICATIONS, RANKS = 1000, 100
 
 
-def ranks(prior, n, p, rng, fault=lambda y: y):
-    """Ranks of prior draws of (beta, dispersion) among 99 posterior draws, over 1,000 replications."""
+def ranks(prior, n, p, rng, fitted=None):
+    """Ranks of prior draws of (beta, dispersion) among 99 posterior draws, over 1,000 replications.
+
+    `fitted`: the prior of the posterior draws where it is, by mistake, another one.
+    """
     x = np.column_stack([np.ones(n), rng.standard_normal((n, p - 1))])
     truth = prior.sample(REPLICATIONS, rng)
     out = np.empty((REPLICATIONS, p + 1), dtype=int)
     for i in range(REPLICATIONS):
         y = x @ truth.coefficients[i] + np.sqrt(truth.dispersion[i]) * rng.standard_normal(n)
-        fit = rlmb(RANKS - 1, fault(y), x, prior, rng=rng)
+        fit = rlmb(RANKS - 1, y, x, fitted or prior, rng=rng)
         out[i, :p] = (fit.coefficients < truth.coefficients[i]).sum(axis=0)
         out[i, p] = (fit.dispersion < truth.dispersion[i]).sum()
     return out

@@ -71,11 +71,21 @@ def metropolis(
         raise InputError(f"adapt=True needs burn_in of at least {4 * _WINDOWS}; got {burn_in}.")
     if names is not None and len(names) != d:
         raise InputError(f"names must have one entry per coordinate ({d}); got {len(names)}.")
+    if not callable(log_density):
+        raise InputError(f"log_density must be a function of a (d,) array; got {type(log_density).__name__}.")
     compiled = is_compiled(log_density)
     walk = numba.njit(nogil=True)(_walk) if compiled else _walk
     args = tuple(args)
-    values = [float(log_density(x, *args)) for x in starts]
-    for x, value in zip(starts, values):
+    values = []
+    for x in starts:
+        value = log_density(x, *args)
+        try:
+            value = float(value)
+        except (TypeError, ValueError):
+            raise InputError(
+                f"log_density must return a number; at {x.tolist()} it returned {type(value).__name__}."
+            ) from None
+        values.append(value)
         if not math.isfinite(value):
             raise InputError(f"log_density must be finite at init; it is {value} at {x.tolist()}.")
     if compiled:

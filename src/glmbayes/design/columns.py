@@ -18,6 +18,8 @@ def canonical(raw, name):
     if isinstance(raw, np.ma.MaskedArray):
         return _array(np.ma.filled(raw.astype(np.float64), np.nan), name)
     if isinstance(raw, (Factor, float, int)):
+        if isinstance(raw, int) and abs(raw) > 1e300:
+            raise FormulaError(f"{name} must hold numbers that fit a double; got {raw!r:.20}...")
         return raw if isinstance(raw, Factor) else np.asarray(raw, dtype=bool if isinstance(raw, bool) else np.float64)
     module = type(raw).__module__.partition(".")[0]
     if module == "pandas":
@@ -39,6 +41,8 @@ def canonical(raw, name):
 
 def _array(array, name):
     kind = array.dtype.kind
+    if array.ndim == 0 and kind not in "fiub":
+        raise FormulaError(f"{name} must be one value per row; got {type(array.item()).__name__}.")
     if kind in "fiu":
         if array.ndim > 2:
             raise FormulaError(f"{name} must be a column or a matrix; got an array of shape {array.shape}.")
@@ -77,6 +81,8 @@ def _objects(values, name):
         return np.array([None if _missing(v) else v for v in values], dtype="datetime64[us]")
     try:
         return np.array([np.nan if _missing(v) else float(v) for v in values])
+    except OverflowError:
+        raise FormulaError(f"{name} must hold numbers that fit a double.") from None
     except (TypeError, ValueError):
         odd = next(v for v in others if not isinstance(v, numbers.Real))
         raise FormulaError(f"{name} must hold numbers or categories; got {type(odd).__name__} objects.") from None

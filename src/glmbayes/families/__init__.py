@@ -47,7 +47,7 @@ def get(family, link=None):
             near = difflib.get_close_matches(family.lower(), _FACTORIES, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise InputError(f"family must be one of {', '.join(_FACTORIES)}; got {family!r}{hint}")
-    if factory not in _FACTORIES.values():
+    if not any(factory is one for one in _FACTORIES.values()):
         raise InputError(f"family must be a name such as 'binomial' or an object such as binomial(); got {family!r}")
     return factory() if link is None else factory(link)
 

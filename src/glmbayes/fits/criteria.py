@@ -176,6 +176,9 @@ def compare(*fits, names=None):
 
     if len(fits) < 2:
         raise InputError("compare needs at least two fitted models.")
+    for fit in fits:
+        if not hasattr(fit, "design"):
+            raise InputError(f"compare takes fitted models of one response each; got {type(fit).__name__}.")
     first = fits[0].design.y
     for fit in fits[1:]:
         if fit.design.y.shape != first.shape or not np.array_equal(fit.design.y, first):

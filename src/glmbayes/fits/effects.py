@@ -6,6 +6,7 @@ import numpy as np
 
 from glmbayes.errors import InputError
 from glmbayes.fits.blocks import linear_predictor, observation_blocks
+from glmbayes.posteriors.moments import sample_sd
 
 _STEP = 1e-4  # of a column's range, for derivatives by central differences
 
@@ -49,7 +50,7 @@ def marginal_effects(fit, at, columns, level, data):
     tails = np.quantile(draws, (0.5 * (1.0 - level), 0.5 * (1.0 + level)), axis=0)
     values = {
         "mean": draws.mean(axis=0),
-        "sd": draws.std(axis=0, ddof=1),
+        "sd": sample_sd(draws),
         "lower": tails[0],
         "upper": tails[1],
         "p_positive": (draws > 0).mean(axis=0),

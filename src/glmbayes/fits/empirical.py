@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from glmbayes.posteriors.moments import sample_sd
+
 
 class Empirical:
     """Distribution of k linear combinations, from n draws of each.
@@ -16,7 +18,7 @@ class Empirical:
 
     def location(self):
         """Means and standard deviations (k,)."""
-        return self.draws.mean(axis=0), self.draws.std(axis=0, ddof=1)
+        return self.draws.mean(axis=0), sample_sd(self.draws)
 
     def cdf(self, values):
         """P(combination_i <= values_i) for values (k,): never quite 0 or 1, which n draws cannot tell."""

@@ -3,6 +3,7 @@
 import numpy as np
 
 from glmbayes.fits.blocks import linear_predictor, observation_blocks
+from glmbayes.posteriors.moments import sample_sd
 
 INTERVAL_COLUMNS = ["mean", "sd", "lower", "upper", "new_sd", "new_lower", "new_upper"]
 
@@ -25,8 +26,8 @@ def intervals(fit, likelihood, x, shift, weights, level, index, rng):
         eta = linear_predictor(fit.draws.coefficients, x, shift, rows)
         expected = likelihood.mean(eta)
         new = likelihood.sample(rng, eta, fit.draws.dispersion[:, None], None if weights is None else weights[rows])
-        columns[rows, 0], columns[rows, 1] = expected.mean(axis=0), expected.std(axis=0, ddof=1)
+        columns[rows, 0], columns[rows, 1] = expected.mean(axis=0), sample_sd(expected)
         columns[rows, 2:4] = np.quantile(expected, tails, axis=0).T
-        columns[rows, 4] = new.std(axis=0, ddof=1)
+        columns[rows, 4] = sample_sd(new)
         columns[rows, 5:] = np.quantile(new, tails, axis=0).T
     return pd.DataFrame(columns, columns=INTERVAL_COLUMNS, index=index)

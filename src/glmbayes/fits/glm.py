@@ -14,7 +14,7 @@ from glmbayes.fits.empirical import Empirical
 from glmbayes.fits.model import Fit
 from glmbayes.glm import diagnostics
 from glmbayes.glm_response import response_notes
-from glmbayes.posteriors.moments import Moments
+from glmbayes.posteriors.moments import Moments, sample_sd
 from glmbayes.prior_setup.ml import fit_ml
 from glmbayes.random import generator
 from glmbayes.rows import reduce
@@ -82,7 +82,7 @@ class GLMFit(Fit):
         cov = np.atleast_2d(np.cov(b.T)) if b.shape[0] > 1 else np.full((b.shape[1],) * 2, np.nan)
         phi = self.draws.dispersion
         known = getattr(self.posterior, "dispersion", None)
-        dispersion = (float(phi.mean()), float(phi.std(ddof=1))) if known is None else (known, 0.0)
+        dispersion = (float(phi.mean()), float(sample_sd(phi))) if known is None else (known, 0.0)
         return Moments(b.mean(axis=0), cov, *dispersion)
 
     def conditional(self, combinations):

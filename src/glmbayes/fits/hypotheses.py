@@ -93,6 +93,8 @@ def parse_combination(names, text):
     """A linear expression in the coefficient names as (row (p,), constant): row @ beta + constant."""
     from patsy import DesignInfo, PatsyError
 
+    if not isinstance(text, str):
+        raise InputError(f"a combination is text such as 'x - 2 * z'; got {text!r:.60}.")
     # coefficient names are not identifiers ("(Intercept)", "x:groupTrt", "poly(x, 2)1"): stand-ins go to patsy's parser
     stand_ins = {name: f"coefficient{i}" for i, name in enumerate(names)}
     spelt = dict(stand_ins)

@@ -16,6 +16,7 @@ _STEEP = 12.0  # by how much an integrand may change on a panel of nodes, in log
 _LARGEST = 600.0  # |log precision|: no response has a density out there
 _NEGLIGIBLE = 46.0  # where an integrand of its own ends
 _ALONE = 0.01  # one minus leverage below which digits are lost to what is left without the row
+_FEWEST = 5  # draws that a generalised Pareto distribution can be fitted to
 
 
 def exact_loo(fit):
@@ -228,6 +229,8 @@ def psis_loo(fit):
     """PSIS-LOO from the draws, through ArviZ."""
     smooth = psislw()
     n_draws = fit.draws.coefficients.shape[0]
+    if n_draws < _FEWEST:
+        raise InputError(f"PSIS-LOO needs at least {_FEWEST} draws; got {n_draws}.")
     n = fit.design.X.shape[0]
     pointwise, k = np.empty(n), np.empty(n)
     for rows in observation_blocks(n, 4 * n_draws):

@@ -35,12 +35,24 @@ def linear_combinations(fit, combinations, level):
         combinations = combinations.reindex(columns=list(fit.names), fill_value=0.0)
     elif isinstance(combinations, str):
         combinations = {combinations: combinations}
-    elif not isinstance(combinations, Mapping) and all(isinstance(c, str) for c in combinations):
+    elif (
+        not isinstance(combinations, Mapping)
+        and np.iterable(combinations)
+        and all(isinstance(c, str) for c in combinations)
+    ):
         combinations = {c: c for c in combinations}
     if isinstance(combinations, Mapping):
         rows, constants = zip(*(parse_combination(fit.names, c) for c in combinations.values()))
         return summarise(fit, np.array(rows), np.array(constants), list(combinations), level)
-    matrix = np.atleast_2d(np.asarray(combinations, dtype=float))
+    try:
+        matrix = np.atleast_2d(np.asarray(combinations, dtype=float))
+    except (TypeError, ValueError):
+        raise InputError(
+            f"combinations must be text such as 'x - z', a dict of such, or a matrix (k, {len(fit.names)}) of numbers; "
+            f"got {combinations!r:.60}."
+        ) from None
+    if not np.isfinite(matrix).all():
+        raise InputError(f"combinations must be finite; got {combinations!r:.60}.")
     if matrix.shape[1] != len(fit.names):
         raise InputError(f"a combination has one weight per coefficient ({len(fit.names)}); got {matrix.shape[1]}.")
     labels = list(getattr(combinations, "index", range(matrix.shape[0])))

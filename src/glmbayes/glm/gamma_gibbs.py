@@ -74,7 +74,7 @@ class GammaGibbs:
 
     def _means(self, beta):
         _, x, offset, _ = self.arrays
-        return np.exp(x @ beta + (offset if offset.size else 0.0))
+        return np.exp(np.clip(x @ beta + (offset if offset.size else 0.0), -700.0, 700.0))
 
     def _slope(self, t, beta):
         """Derivative of the log density of t = log precision given beta, and its curvature."""

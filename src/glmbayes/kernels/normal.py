@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from glmbayes.kernels.jit import jit
-from glmbayes.kernels.linalg import invert_lower, solve_upper, triangularise
+from glmbayes.kernels.linalg import all_finite, invert_lower, solve_upper, triangularise
 
 _SINGULAR = 1e-15  # a pivot below this share of its column is rounding
 _DEPENDENT = 1e-12  # the same for a flat coefficient, where only the data hold the pivot up
@@ -69,13 +69,15 @@ def normal_draws(triangle, mu, low, dispersion, draws, mode):
     """Draws of beta for a known dispersion, set-up included: what a Gibbs loop calls.
 
     `draws` (n, p) enters as standard normals and leaves as draws; `mode` (p,) receives the posterior mode.  Returns
-    False for an improper posterior.
+    False for an improper posterior and when the mode overflows.
     """
     p = mu.shape[0]
     factor = np.empty((2 * p, p + 1))
+    mode[:] = 0.0
     if not build_normal(triangle, mu, low, dispersion, factor):
         return False
-    mode[:] = 0.0
     draw_from_normal(mu, factor, mode)
+    if not all_finite(mode):
+        return False
     draws_from_normal(mu, factor, draws)
     return True

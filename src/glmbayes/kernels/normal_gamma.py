@@ -30,7 +30,7 @@ def draw_from_normal_gamma(s, z, mu, transform, dispersion, c):
 def draws_from_normal_gamma(s, z, mu, transform, rate, draws, dispersion):
     """`draws` (n, p) standard normals and `dispersion` (n,) standard gammas become draws, `rate` the posterior's."""
     for i in range(draws.shape[0]):
-        dispersion[i] = rate / dispersion[i]
+        dispersion[i] = min(rate / dispersion[i], 1e300)  # where gamma variates underflow
         draw_from_normal_gamma(s, z, mu, transform, dispersion[i], draws[i])
 
 

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from glmbayes.kernels.jit import jit
-from glmbayes.kernels.linalg import all_finite, triangularise
+from glmbayes.kernels.linalg import triangularise
 
 _BLOCK = 128
 
@@ -33,7 +33,7 @@ def reduce_rows(y, x, offset, weights, triangle):
     Returns
     -------
     fine : bool
-        False when a weight is negative, or any value of a row in use NaN or infinite.
+        False when a weight is negative, any value of a row in use NaN or infinite, or the sum of squares overflows.
     used, total, logs : float
         Number of rows with positive weight, the sum of weights, the sum of their logarithms.
     """
@@ -77,7 +77,11 @@ def reduce_rows(y, x, offset, weights, triangle):
         for j in range(cols):
             triangle[i, j] = sign * buffer[i, j] if i <= j and i < filled else 0.0
     # a NaN or an infinity in a row reaches the triangle through the reflections
-    return all_finite(triangle), used, total, logs
+    squares = 0.0
+    for i in range(cols):
+        for j in range(i, cols):
+            squares += triangle[i, j] * triangle[i, j]
+    return math.isfinite(squares), used, total, logs
 
 
 @jit

@@ -8,6 +8,7 @@ from glmbayes.fits.blocks import observation_blocks
 from glmbayes.fits.criteria import DIC, LOO, WAIC, score
 from glmbayes.fits.export import arviz_from_dict
 from glmbayes.fits.loo import psislw
+from glmbayes.posteriors.moments import sample_sd
 
 _LIMIT = 20_000_000
 
@@ -45,7 +46,7 @@ def _log_mean(fit):
     for rows in _blocks(fit):
         values = log_lik_rows(fit, rows)
         log_mean[rows] = logsumexp(values, axis=0) - np.log(fit.n_draws)
-        variance[rows] = values.var(axis=0, ddof=1)
+        variance[rows] = sample_sd(values) ** 2
     return log_mean, variance
 
 

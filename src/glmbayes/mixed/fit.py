@@ -9,6 +9,7 @@ from glmbayes.chains.record import Chains
 from glmbayes.checks import option
 from glmbayes.fits.likelihood import GaussianLikelihood
 from glmbayes.mixed import criteria, groups, predict
+from glmbayes.posteriors.moments import sample_sd
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -83,7 +84,7 @@ class MixedFit:
     @cached_property
     def _fixed_moments(self):
         if self.posterior is None:
-            return self.draws.beta.mean(axis=0), self.draws.beta.std(axis=0, ddof=1)
+            return self.draws.beta.mean(axis=0), sample_sd(self.draws.beta)
         p, m = self.design.p, self.design.terms[0].m
         mean, sd, _ = self.posterior.moments(np.eye(p, p + m))
         return mean, sd

@@ -4,6 +4,7 @@ import numpy as np
 
 from glmbayes.checks import scalar
 from glmbayes.errors import InputError
+from glmbayes.posteriors.moments import sample_sd
 
 
 def tails(level):
@@ -49,7 +50,7 @@ def variance_components(fit, level):
     low, high = tails(level)
     rows = []
     for name, x in component_draws(fit).items():
-        rows.append((name, x.mean(), x.std(ddof=1), *np.quantile(x, (low, 0.5, high))))
+        rows.append((name, x.mean(), float(sample_sd(x)), *np.quantile(x, (low, 0.5, high))))
     columns = ["parameter", "mean", "sd", f"{100 * low:g}%", "50%", f"{100 * high:g}%"]
     return pd.DataFrame(rows, columns=columns).set_index("parameter")
 
@@ -61,7 +62,7 @@ def random_effects(fit, level):
     low, high = tails(level)
     frames = []
     for term, effects in zip(fit.design.terms, fit.draws.effects):
-        mean, sd = effects.mean(axis=0), effects.std(axis=0, ddof=1)
+        mean, sd = effects.mean(axis=0), sample_sd(effects)
         bounds = np.quantile(effects, (low, high), axis=0)
         index = pd.MultiIndex.from_product(
             [[term.factor.name], term.factor.labels, term.names], names=["factor", "group", "effect"]
@@ -112,7 +113,7 @@ def group_means(fit, factor):
         mean, sd, _ = fit.posterior.moments(combinations)
     else:
         draws = group_coefficients(fit, term.factor.name)[name].to_numpy()
-        mean, sd = draws.mean(axis=0), draws.std(axis=0, ddof=1)
+        mean, sd = draws.mean(axis=0), sample_sd(draws)
     index = pd.Index(term.factor.labels, name=term.factor.name)
     return pd.DataFrame({"mean": mean, "sd": sd}, index)
 

@@ -7,6 +7,7 @@ from glmbayes.errors import InputError
 from glmbayes.fits.blocks import observation_blocks
 from glmbayes.mixed.design import new_table
 from glmbayes.mixed.groups import tails
+from glmbayes.posteriors.moments import sample_sd
 from glmbayes.random import generator
 
 
@@ -42,7 +43,7 @@ def predict(fit, newdata, kind, level, re, se, offset, rng):
     import pandas as pd
 
     low, high = tails(level)
-    table = {"mean": eta.mean(axis=0), "sd": eta.std(axis=0, ddof=1)}
+    table = {"mean": eta.mean(axis=0), "sd": sample_sd(eta)}
     table["lower"], table["upper"] = np.quantile(eta, (low, high), axis=0)
     if response is not None:
         table["new_lower"], table["new_upper"] = np.quantile(response, (low, high), axis=0)

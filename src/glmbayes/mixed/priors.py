@@ -85,7 +85,7 @@ def resolve_priors(design, priors, se_known):
             close = difflib.get_close_matches(str(name), known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"it may name {', '.join(dict.fromkeys(known))}."
             raise InputError(f"priors has no part {name!r}: {hint}")
-    spread = float(np.std(design.y, ddof=1)) or 1.0
+    spread = float(np.std(design.y, ddof=1) if design.n > 1 else 0.0) or 1.0
     defaults, population = [], None
     beta = given.get("beta")
     if beta is None:

@@ -45,8 +45,9 @@ def reduce_design(design, priors, se, weights, frequency):
     X = design.fixed.X * root_w[:, None]
     p = X.shape[1]
     size = np.sqrt((X**2).sum(axis=0))
-    orthonormal, r = np.linalg.qr(X / size)
-    dependent = np.abs(np.diag(r)) < 1e-10
+    orthonormal, r = np.linalg.qr(X / np.where(size > 0.0, size, 1.0))
+    dependent = np.ones(p, dtype=bool)  # also where there are fewer rows than columns
+    dependent[: r.shape[0]] = np.abs(np.diag(r)) < 1e-10
     if dependent.any():
         names = [design.fixed.names[i] for i in np.nonzero(dependent)[0]]
         raise FormulaError(

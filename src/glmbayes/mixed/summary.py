@@ -3,8 +3,6 @@
 import html
 from dataclasses import dataclass
 
-import numpy as np
-
 from glmbayes.fits.summary import _number, _text
 
 
@@ -47,8 +45,9 @@ class MixedSummary:
         if fit.method == "iid":
             lines.append(f"Draws: {fit.n_draws}, exact and independent ({fit.iters.mean():.3g} candidates per draw)")
         else:
-            worst = max(np.nanmax(t["r_hat"]) for t in (self.fixed, self.components))
-            least = min(np.nanmin(t["ess_bulk"]) for t in (self.fixed, self.components))
+            # pandas' extremes leave missing values out, and are NaN where chains of a few draws have no others
+            worst = max(t["r_hat"].max() for t in (self.fixed, self.components))
+            least = min(t["ess_bulk"].min() for t in (self.fixed, self.components))
             verdict = "" if worst <= 1.01 and least >= 400 else "   NOT YET CONVERGED: take more draws"
             lines.append(
                 f"Draws: MCMC, {fit.draws.chains} chains of {fit.n_draws // fit.draws.chains} after {fit.burn_in}; "

@@ -42,5 +42,6 @@ def _some(rng, shape, n):
         if shape < 1.0:
             np.maximum(g, SMALLEST, out=g)
         return g
-    log_g = np.log(rng.standard_gamma(shape + 1.0, n)) + np.log1p(-rng.random(n)) / shape
+    with np.errstate(over="ignore"):
+        log_g = np.log(rng.standard_gamma(shape + 1.0, n)) + np.log1p(-rng.random(n)) / shape
     return np.exp(np.maximum(log_g, math.log(SMALLEST)))

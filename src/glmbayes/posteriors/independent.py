@@ -14,6 +14,7 @@ from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.moments import LOG_2PI, Moments
 from glmbayes.posteriors.normal import CHUNK, raise_for_flat
 from glmbayes.posteriors.spectral import SMALL_P, diagonalise
+from glmbayes.random import standard_normals
 
 _FEW = 8  # draws up to which set-up and draws are one compiled call
 
@@ -92,20 +93,23 @@ class IndependentPosterior:
     def _coefficients(self, t, normals, flat_normals):
         s, z, _, transform = self._spectral
         mu = self._projected[1]
+        n = t.shape[0]
+        step = max(1, CHUNK // (mu.shape[0] + self.n_flat))
+        pieces = [slice(i, i + step) for i in range(0, n, step)]
         if mu.shape[0]:
-            step = max(1, CHUNK // mu.shape[0])
-            for i in range(0, t.shape[0], step):
-                draws_given_log_precisions(s, z, mu, transform, t[i : i + step], normals[i : i + step])
+            for some in pieces:
+                draws_given_log_precisions(s, z, mu, transform, t[some], normals[some])
         if not self.n_flat:
             return normals
         order, top = self._flat
         q = self.n_flat
-        rhs = top[:, -1] - normals @ top[:, q:-1].T
-        if flat_normals is not None:
-            rhs += flat_normals * np.sqrt(dispersion_of(t))[:, None]
-        out = np.empty((t.shape[0], order.size - 1))
-        out[:, order[q:-1]] = normals
-        out[:, order[:q]] = np.linalg.solve(top[:, :q], rhs.T).T
+        out = np.empty((n, order.size - 1))
+        for some in pieces:
+            rhs = top[:, -1] - normals[some] @ top[:, q:-1].T
+            if flat_normals is not None:
+                rhs += flat_normals[some] * np.sqrt(dispersion_of(t[some]))[:, None]
+            out[some, order[q:-1]] = normals[some]
+            out[some, order[:q]] = np.linalg.solve(top[:, :q], rhs.T).T
         return out
 
     def draw(self, n, rng):
@@ -115,8 +119,8 @@ class IndependentPosterior:
             return self._draw_few(n, rng)
         t, iters = self.log_precision.draw(n, rng)
         dispersion = dispersion_of(t, *self.disp_limits)
-        flat_normals = rng.standard_normal((n, self.n_flat)) if self.n_flat else None
-        return self._coefficients(t, rng.standard_normal((n, p)), flat_normals), dispersion, iters
+        flat_normals = standard_normals(rng, (n, self.n_flat)) if self.n_flat else None
+        return self._coefficients(t, standard_normals(rng, (n, p)), flat_normals), dispersion, iters
 
     def _draw_few(self, n, rng):
         prior = self.prior

@@ -25,3 +25,8 @@ class Moments(NamedTuple):
 
 
 LOG_2PI = float(np.log(2.0 * np.pi))
+
+
+def sample_sd(draws):
+    """Standard deviations over the first axis of `draws`; NaN for a single draw."""
+    return draws.std(axis=0, ddof=1) if draws.shape[0] > 1 else np.full(draws.shape[1:], np.nan)

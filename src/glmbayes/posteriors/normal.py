@@ -42,9 +42,11 @@ class NormalPosterior:
             if not normal_draws(self.rows.triangle, prior.mu, prior.low, self.dispersion, draws, self.coef_mode):
                 raise self._singular()
         else:
-            factor = self._factor()
             self.coef_mode[:] = 0.0
+            factor = self._factor()
             draws_from_normal(prior.mu, factor, self.coef_mode.reshape(1, -1))
+            if not np.isfinite(self.coef_mode).all():
+                raise self._singular()
             step = max(1, CHUNK // p)
             for start in range(0, n, step):
                 part = draws[start : start + step]
@@ -59,6 +61,7 @@ class NormalPosterior:
         p = prior.mu.shape[0]
         factor = np.empty((2 * p, p + 1))
         if not build_normal(self.rows.triangle, prior.mu, prior.low, self.dispersion, factor):
+            self.coef_mode[:] = 0.0
             raise self._singular()
         return factor
 
@@ -67,6 +70,10 @@ class NormalPosterior:
             return ImproperPosteriorError(
                 "the posterior of the coefficients is improper: columns of x with an infinite prior variance "
                 "are linearly dependent in the data. Give them finite prior variances or drop columns."
+            )
+        if not np.isfinite(self.coef_mode).all():
+            return InputError(
+                "the posterior of the coefficients leaves what a double holds: use other units for y, x, mu or Sigma."
             )
         return InputError(
             "the posterior of the coefficients cannot be resolved in double precision: columns of x are linearly "

@@ -12,6 +12,8 @@ from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.normal import CHUNK, NormalPosterior
 from glmbayes.rows import reduce
 
+LARGEST_RATE = 1e200  # of a gamma prior on the precision: beyond it dispersions leave what a double holds
+
 
 class PriorDraws(NamedTuple):
     """Draws from a prior: coefficients (n, p) and dispersion (n,); None for what the prior does not describe."""
@@ -31,6 +33,8 @@ class Frozen:
     def __delattr__(self, name):
         raise AttributeError(f"{type(self).__name__} is immutable.")
 
+
+_SET_UP = 64  # what setting up a block costs, in coefficients drawn
 
 set_field = object.__setattr__  # how a frozen value's constructor fills its slots
 
@@ -74,13 +78,17 @@ def in_pieces(n, n_blocks, p, starts, work):
     `work` returns (block, status) as the kernels do; the first failure ends it.  A piece is contiguous in arrays
     (J, n, ...): all draws of some blocks, or some draws of one block.
     """
-    if n * n_blocks * p <= CHUNK:
+    rows = int(starts[-1])
+    if n_blocks * (_SET_UP + n * p) + rows * p * p // 8 <= CHUNK:
         return work(slice(0, n_blocks), slice(0, n), starts)
-    blocks, draws = max(1, CHUNK // (n * p)), min(n, max(1, CHUNK // p))
-    for j in range(0, n_blocks, blocks):
-        some = slice(j, min(j + blocks, n_blocks))
+    cost = np.cumsum(_SET_UP + n * p + np.diff(starts) * p * p // 8)
+    draws = min(n, max(1, CHUNK // p))
+    stop = 0
+    while stop < n_blocks:
+        j = stop
+        stop = max(j + 1, int(np.searchsorted(cost, CHUNK + (cost[j - 1] if j else 0), side="right")))
         for i in range(0, n, draws):
-            failed, status = work(some, slice(i, min(i + draws, n)), starts[j : some.stop + 1])
+            failed, status = work(slice(j, stop), slice(i, min(i + draws, n)), starts[j : stop + 1])
             if status != DONE:
                 return j + failed, status
     return 0, DONE
@@ -96,13 +104,17 @@ def by_draw(draws, dispersion, iters, mode, failure):
     n_blocks, n, p = draws.shape
     if n == 1:
         return draws.reshape(1, n_blocks, p), dispersion.reshape(1, -1), iters.reshape(1, -1), mode, failure
-    return (
-        np.ascontiguousarray(draws.transpose(1, 0, 2)),
-        np.ascontiguousarray(dispersion.T),
-        np.ascontiguousarray(iters.T),
-        mode,
-        failure,
-    )
+    return by_draw_first(draws), by_draw_first(dispersion), by_draw_first(iters), mode, failure
+
+
+def by_draw_first(array):
+    """(J, n, ...) as (n, J, ...), copied in pieces that Ctrl-C can interrupt."""
+    turned = array.swapaxes(0, 1)
+    out = np.empty(turned.shape, array.dtype)
+    step = max(1, 4 * CHUNK // turned[0].size)
+    for i in range(0, turned.shape[0], step):
+        out[i : i + step] = turned[i : i + step]
+    return out
 
 
 class Prior(Frozen):

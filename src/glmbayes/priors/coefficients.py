@@ -8,6 +8,9 @@ from glmbayes.checks import any_float_array, labels_of
 from glmbayes.errors import InputError
 from glmbayes.kernels.covariance import ASYMMETRIC, EMPTY, FLAT, NOT_FINITE, factor_covariance
 from glmbayes.kernels.linalg import asymmetry
+from glmbayes.random import PIECE, standard_normals
+
+_FLOAT = np.dtype(np.float64)
 
 
 class CoefficientPrior:
@@ -32,8 +35,10 @@ class CoefficientPrior:
             if type(mu) is not np.ndarray or type(Sigma) is not np.ndarray:
                 names = coefficient_names(mu) or coefficient_names(Sigma)
                 Sigma = _in_order(Sigma, names, sigma_name)
-            mu = any_float_array(mu, "mu").copy()
-            Sigma = any_float_array(Sigma, sigma_name).copy()
+                mu, Sigma = any_float_array(mu, "mu"), any_float_array(Sigma, sigma_name)
+            elif mu.dtype is not _FLOAT or Sigma.dtype is not _FLOAT:
+                mu, Sigma = any_float_array(mu, "mu"), any_float_array(Sigma, sigma_name)
+            mu, Sigma = mu.copy(), Sigma.copy()  # of whatever layout: C-contiguous
         if Sigma.shape != mu.shape * 2 or mu.ndim != 1:
             mu, Sigma = _match_shapes(mu, Sigma, sigma_name)
         low = np.empty(Sigma.shape)
@@ -95,8 +100,13 @@ class CoefficientPrior:
             raise InputError("a prior with flat coefficients (infinite variances) is improper: it cannot be sampled.")
         if self.blocks is not None:
             raise InputError("a prior that varies by block cannot be sampled as one: build the block's own prior.")
-        z = rng.standard_normal((n, self.mu.shape[0])) * np.sqrt(np.reshape(scale, (-1, 1)))
-        return self.mu + z @ self.low.T
+        draws = standard_normals(rng, (n, self.mu.shape[0]))
+        root = np.broadcast_to(np.sqrt(np.reshape(scale, (-1, 1))), (n, 1))
+        step = max(1, PIECE // self.mu.shape[0])
+        for i in range(0, n, step):
+            some = slice(i, i + step)
+            draws[some] = self.mu + (draws[some] * root[some]) @ self.low.T
+        return draws
 
     def describe(self, sigma_name="Sigma"):
         """Lines for a repr: means, standard deviations and correlations."""

@@ -14,6 +14,7 @@ from glmbayes.posteriors.log_precision import gamma_dispersions, gamma_log_const
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.precision import PrecisionPosterior
 from glmbayes.priors.base import (
+    LARGEST_RATE,
     Prior,
     PriorDraws,
     by_draw,
@@ -70,7 +71,7 @@ class dGamma(Prior):
         if disp_lower is not None or disp_upper is not None:
             lower, upper = dispersion_limits(disp_lower, disp_upper)
         set_field(self, "shape", scalar(shape, "shape"))
-        set_field(self, "rate", scalar(rate, "rate", at_least=0.0))
+        set_field(self, "rate", scalar(rate, "rate", at_least=0.0, at_most=LARGEST_RATE))
         set_field(self, "_beta", beta)
         set_field(self, "names", names)
         set_field(self, "disp_lower", lower)

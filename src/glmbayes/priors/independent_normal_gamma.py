@@ -6,6 +6,7 @@ from glmbayes.checks import count, scalar
 from glmbayes.posteriors.independent import IndependentPosterior
 from glmbayes.posteriors.log_precision import gamma_dispersions, gamma_log_constant
 from glmbayes.priors.base import (
+    LARGEST_RATE,
     Prior,
     PriorDraws,
     dispersion_limits,
@@ -52,7 +53,7 @@ class dIndependent_Normal_Gamma(Prior):
     def __init__(self, mu, Sigma, shape, rate, disp_lower=None, disp_upper=None):
         coefficient = CoefficientPrior(mu, Sigma)
         shape = scalar(shape, "shape", above=0.0)
-        rate = scalar(rate, "rate", above=0.0)
+        rate = scalar(rate, "rate", above=0.0, at_most=LARGEST_RATE)
         lower, upper = 0.0, math.inf
         if disp_lower is not None or disp_upper is not None:
             lower, upper = dispersion_limits(disp_lower, disp_upper)

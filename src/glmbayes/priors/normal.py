@@ -1,5 +1,7 @@
 """Normal prior on the coefficients, the dispersion known."""
 
+import math
+
 import numpy as np
 
 from glmbayes.checks import count, float_array, scalar
@@ -48,7 +50,9 @@ class dNormal(Prior):
 
     def __init__(self, mu, Sigma, dispersion=None):
         coefficient = CoefficientPrior(mu, Sigma)
-        if dispersion is not None:
+        if isinstance(dispersion, float):
+            dispersion = float(dispersion)
+        if dispersion is not None and not (type(dispersion) is float and 0.0 < dispersion < math.inf):
             if isinstance(dispersion, (int, float)) or np.size(dispersion) == 1:
                 dispersion = scalar(dispersion, "dispersion", above=0.0)
             else:

@@ -12,7 +12,7 @@ from glmbayes.posteriors.log_precision import LogPrecision
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.normal import NormalPosterior
 from glmbayes.posteriors.normal_gamma import NormalGammaPosterior
-from glmbayes.priors.base import Prior, PriorDraws, by_draw, empty_blocks, in_pieces, of_blocks, set_field
+from glmbayes.priors.base import LARGEST_RATE, Prior, PriorDraws, by_draw, empty_blocks, in_pieces, of_blocks, set_field
 from glmbayes.priors.coefficients import CoefficientPrior
 from glmbayes.random import generator
 
@@ -49,7 +49,7 @@ class dNormal_Gamma(Prior):
     def __init__(self, mu, Sigma_0, shape, rate):
         set_field(self, "coefficient", CoefficientPrior(mu, Sigma_0, "Sigma_0", allow_flat=False))
         set_field(self, "shape", scalar(shape, "shape", above=0.0))
-        set_field(self, "rate", scalar(rate, "rate", above=0.0))
+        set_field(self, "rate", scalar(rate, "rate", above=0.0, at_most=LARGEST_RATE))
 
     @property
     def Sigma_0(self):

@@ -15,7 +15,7 @@ import numpy as np
 from glmbayes.checks import count, scalar
 from glmbayes.errors import InputError
 from glmbayes.priors.base import Frozen, set_field
-from glmbayes.random import generator
+from glmbayes.random import PIECE, generator
 
 _LARGEST = 1e150  # its square is still a double
 
@@ -74,7 +74,9 @@ class SigmaPrior(Frozen):
 
     def sample(self, n, rng=None):
         """`n` standard deviations drawn from the prior (at most 1e150)."""
-        return np.minimum(self._sample(count(n), generator(rng)), _LARGEST)
+        n, rng = count(n), generator(rng)
+        pieces = [self._sample(min(PIECE, n - start), rng) for start in range(0, n, PIECE)]
+        return np.minimum(np.concatenate(pieces), _LARGEST)
 
 
 class dHalfNormal(SigmaPrior):

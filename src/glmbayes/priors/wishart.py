@@ -134,8 +134,8 @@ class dHuangWand(CovariancePrior):
 
     def __init__(self, scale, df=2.0):
         scale = float_array(scale, "scale", 1).copy()
-        if not (np.isfinite(scale).all() and (scale > 0).all()):
-            raise InputError(f"scale must be positive and finite; got {scale.tolist()}.")
+        if not ((scale > 1e-100) & (scale < 1e100)).all():  # squares and their reciprocals must be doubles
+            raise InputError(f"scale must be positive and finite, 1e-100 to 1e100; got {scale.tolist()}.")
         set_field(self, "_scale", scale)
         set_field(self, "df", scalar(df, "df", above=0.0))
 
