@@ -9,6 +9,7 @@ from glmbayes import families
 from glmbayes.calls import call_text, check_prior_length, chosen_prior, design_of, refuse_prior_as_data, refuse_unknown
 from glmbayes.checks import EMPTY, count, option
 from glmbayes.errors import InputError
+from glmbayes.fits.conjugate import ConjugateFit, ConjugateGLM
 from glmbayes.fits.family_likelihood import FamilyLikelihood
 from glmbayes.fits.gibbs_posterior import GibbsGLM
 from glmbayes.fits.glm import GLMFit
@@ -17,6 +18,7 @@ from glmbayes.glm_response import glm_response
 from glmbayes.lmb import lmb, refuse_aliased_flat
 from glmbayes.prior_setup import prior_setup_from_design
 from glmbayes.priors import dIndependent_Normal_Gamma, dNormal
+from glmbayes.priors.conjugate import Conjugate
 from glmbayes.random import generator
 from glmbayes.rglmb import known_dispersion
 from glmbayes.rlmb import Draws
@@ -54,10 +56,13 @@ def glmb(
     data : data frame, dict of columns or None
     family : str or family
         "binomial" (logit), "poisson" (log), "Gamma" (log), "gaussian" (identity, the same as `lmb`), "quasibinomial",
-        "quasipoisson", or an object such as ``binomial(link="probit")``.
+        "quasipoisson"; with a link "binomial(probit)" or an object such as ``binomial(link="probit")``.
+        "binomial(identity)", "poisson(identity)" and "Gamma(inverse)" are models of a single mean, `y ~ 1`.
     pfamily : dNormal, or a function of the PriorSetup that returns one, optional
         Default: dNormal(mu, Sigma) of `Prior_Setup`, with its dispersion for the Gamma family.  For that family
         dIndependent_Normal_Gamma estimates the dispersion too, by Gibbs sampling: Markov chain draws, labelled so.
+        Single means take the conjugate priors, in closed form: `dBeta` on a probability, ``dGamma(shape, rate,
+        Inv_Dispersion=False)`` on the mean of counts or on one over the mean of Gamma responses.
     n : int
         Number of draws.
     weights : array_like or column name, optional
@@ -115,17 +120,23 @@ def fit_glm(design, family, pfamily, n, sampler, progress, rng, arguments):
     values, trials = glm_response(design, family)
     as_given = design
     design = replace(design, y=values, weights=None if (trials == 1.0).all() else trials)
-    prior, setup = chosen_prior(pfamily, lambda: prior_setup_from_design(as_given, family), "dNormal")
+    prior, setup = chosen_prior(pfamily, lambda: prior_setup_from_design(as_given, family))
     check_prior_length(prior, design.names)
     prior = prior.aligned(design.names)
     _refuse_aliased_flat(prior, design)
-    if isinstance(prior, dIndependent_Normal_Gamma) and family.has_dispersion:
+    kind = GLMFit
+    if isinstance(prior, Conjugate):
+        if sampler != "auto":
+            raise InputError(f"sampler={sampler!r} has no meaning with {prior.spelled}, whose posterior is known.")
+        kind, family = ConjugateFit, prior.family_for(family)
+        posterior = ConjugateGLM.build(design, prior, family)
+    elif isinstance(prior, dIndependent_Normal_Gamma) and family.has_dispersion:
         posterior = GibbsGLM.build(design, prior, family, sampler, progress)
     else:
         posterior = ExactGLM.build(design, prior, family, _dispersion(prior, family), sampler, n, progress)
     coefficients, phi, iters = posterior.draw(n, rng)
-    return GLMFit(
-        call=call_text(arguments, n),
+    return kind(
+        call=call_text({**arguments, "family": family}, n),
         design=design,
         prior=prior,
         setup=setup,

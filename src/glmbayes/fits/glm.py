@@ -9,7 +9,7 @@ from scipy.special import ndtri
 from glmbayes.checks import EMPTY, option
 from glmbayes.design.aliasing import aliased_columns
 from glmbayes.errors import InputError
-from glmbayes.fits import effects, glm_influence, glm_loo, point_null, tall_sums
+from glmbayes.fits import effects, from_draws, glm_influence, glm_loo, point_null, tall_sums
 from glmbayes.fits.empirical import Empirical
 from glmbayes.fits.model import Fit
 from glmbayes.glm import diagnostics
@@ -32,6 +32,7 @@ class GLMFit(Fit):
     """
 
     closed_form = False
+    posterior_text = "from the draws; mode by Newton's method"  # where summaries come from, for printouts
 
     @property
     def family(self):
@@ -100,6 +101,10 @@ class GLMFit(Fit):
     def ml(self):
         """The maximum-likelihood fit; raises InputError when it does not exist (separation, aliased columns)."""
         return fit_ml(self.design, self.family)
+
+    def mean_response(self, x, shift):
+        """(m,) posterior mean of the expected response, from the draws."""
+        return from_draws.mean(self, x, shift)
 
     def maximum_likelihood(self):
         """Estimate (p,), dispersion-free covariance (p, p) and dispersion; NaN where the estimate does not exist."""

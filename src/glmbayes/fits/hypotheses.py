@@ -129,7 +129,7 @@ def hypothesis(fit, statement):
     posterior = fit.conditional(combination)
     prior = fit.prior.conditional(combination)
     mean, sd = (float(value[0]) for value in posterior.location())
-    if fit.prior.coefficient is None:
+    if fit.prior.knows_coefficients:
         raise InputError(f"the coefficients in {statement!r} are known under {type(fit.prior).__name__}.")
     lower, upper = (float(posterior.quantile(q)[0]) + constant for q in (0.025, 0.975))
     if relation in ("=", "=="):
