@@ -234,29 +234,7 @@ def test_quasi_is_a_tempered_likelihood(family, rng):
     assert "Dispersion: 2.5 (known)" in text and "Log marginal likelihood: undefined" in text
 
 
-# -- calibration -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_simulation_based_calibration(name, rng):
-    """Prior draw, data, posterior: ranks of the truth among 99 posterior draws are uniform; 600 replications."""
-    family, draw, phi = SMALL[name]
-    x = np.linspace(-1.5, 1.5, 10)
-    design = np.column_stack([np.ones(10), x])
-    weights = np.full(10, 5.0) if family.name == "binomial" else None
-    prior = dNormal([0.2, 0.0], np.diag([0.5, 0.5]), phi if family.has_dispersion else None)
-    ranks = np.empty((600, 2), int)
-    faulty = np.empty(600, int)
-    for k in range(600):
-        truth = prior.sample(1, rng).coefficients[0]
-        y = draw(rng, family.linkinv(design @ truth))
-        fit = glmb(y=y, X=design, family=family, pfamily=prior, weights=weights, n=99, rng=rng)
-        ranks[k] = (fit.draws.coefficients < truth).sum(axis=0)
-        faulty[k] = (fit.draws.coefficients[:, 0] + 0.15 < truth[0]).sum()
-    for j in range(2):
-        assert_uniform_ranks(ranks[:, j], 100)
-    with pytest.raises(AssertionError):
-        assert_uniform_ranks(faulty, 100)
+# -- seeds -----------------------------------------------------------------------------------------------------
 
 
 def test_the_same_seed_gives_the_same_draws():
