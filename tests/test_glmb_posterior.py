@@ -1,8 +1,11 @@
 """glmb's draws and evidence against R's examples, quadrature, maximum likelihood and simulated data."""
 
 import math
+import os
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import stats
@@ -24,12 +27,8 @@ def assert_truth(draws, mean, mean_se, sd):
     assert_sd(draws, sd)
 
 
-@pytest.mark.parametrize("link", LINKS)
-@pytest.mark.parametrize("sampler", ["auto", "radial"])
-def test_menarche(link, sampler, rng):
-    case = cases.MENARCHE[link]
-    prior = cases.menarche_prior(link)
-    fit = glmb(cases.MENARCHE_FORMULA, cases.menarche(), binomial(link), prior, n=40_000, sampler=sampler, rng=rng)
+def assert_menarche(case, fit):
+    """A fit of 40,000 draws against quadrature and the R package's DIC."""
     draws = fit.draws.coefficients
     np.testing.assert_allclose(fit.coef_mode, case["mode"], atol=1e-6)
     assert_mean(draws, case["mean"])
@@ -40,6 +39,22 @@ def test_menarche(link, sampler, rng):
             assert stats.binomtest(below, len(draws), level).pvalue > 1e-4
     assert abs(fit.dic().dic - case["DIC"]) < 0.15  # 5 standard errors: sd(deviance) = 2 in 40,000 and 50,000 draws
     assert abs(fit.dic().p_d - case["pD"]) < 0.08
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("sampler", ["auto", "radial"])
+def test_menarche(link, sampler, rng):
+    prior = cases.menarche_prior(link)
+    fit = glmb(cases.MENARCHE_FORMULA, cases.menarche(), binomial(link), prior, n=40_000, sampler=sampler, rng=rng)
+    assert_menarche(cases.MENARCHE[link], fit)
+
+
+@pytest.mark.parametrize("link", cases.MENARCHE_INFORMED)
+def test_menarche_under_an_informative_prior(link, rng):
+    fit = glmb(cases.MENARCHE_FORMULA, cases.menarche(), binomial(link), cases.MENARCHE_INFORMATIVE, n=40_000, rng=rng)
+    assert_menarche(cases.MENARCHE_INFORMED[link], fit)
+    with pytest.raises(AssertionError):  # the default prior is another one
+        assert_menarche(cases.MENARCHE[link], fit)
 
 
 @pytest.mark.parametrize("link", LINKS)
@@ -67,6 +82,69 @@ def test_gamma_simulation(rng):
     assert_truth(fit.draws.coefficients, cases.GAMMA_SIM_MEAN, cases.GAMMA_SIM_MEAN_SE, cases.GAMMA_SIM_SD)
     assert abs(fit.dic().dic - cases.GAMMA_SIM_DIC) < 0.15
     assert (fit.dispersion == cases.GAMMA_SIM_DISPERSION).all()
+
+
+# Gamma regression of the mean cost of a claim in Canada 1957-58, 20 rows, the claims as weights; R glmbayes 0.9.75's
+# default prior; importance sampling, effective size 330,528: intercept, Merit 1 to 3, Class 2 to 5
+CARINSCA_MEAN = [
+    -1.17468454761601, -0.0681521034165038, -0.0696743726566963, -0.0564063373174772, 0.0824420884333345,
+    0.0158275453567894, 0.158983215583724, -0.0805133580291421,
+]  # fmt: skip
+CARINSCA_SD = [
+    0.0118810565373285, 0.020000640336631, 0.0223068110046535, 0.0124837215413813, 0.0202629169264314,
+    0.0140382027739921, 0.0148601309008606, 0.029939879181763,
+]  # fmt: skip
+
+
+def test_car_insurance_in_canada(rng):
+    folder = os.environ.get("GLMBAYES_EXTRA_DATA")
+    if not folder or not (Path(folder) / "carinsca.csv").exists():
+        pytest.skip("GLMBAYES_EXTRA_DATA does not name a folder with carinsca.csv")
+    data = pd.read_csv(Path(folder) / "carinsca.csv", dtype={"Merit": str, "Class": str})
+    fit = glmb("Cost/Claims ~ Merit + Class", data, "Gamma", weights="Claims", n=40_000, rng=rng)
+    error = np.array(CARINSCA_SD) / math.sqrt(330_528)
+    assert_truth(fit.draws.coefficients, CARINSCA_MEAN, error, CARINSCA_SD)
+    assert fit.dispersion[0] == pytest.approx(7.84091892537681, rel=1e-7)
+    # the deviance's sd is sqrt(2 p) = 4: 4.5 standard errors of means of 40,000 and of R's 10,000, doubled in DIC
+    assert abs(fit.dic().dic + 107.412651201613) < 0.4
+    assert abs(fit.dic().p_d - 7.90929256234514) < 0.2
+
+
+def test_mean_costs_with_claims_as_weights(rng):
+    """The same model on simulated costs, against importance sampling by scipy."""
+    claims = np.round(np.exp(rng.normal(8.0, 1.5, 20)))
+    merit, kind = np.divmod(np.arange(20), 5)
+    truth, phi = np.array([-1.2, -0.07, -0.07, -0.06, 0.08, 0.02, 0.16, -0.08]), 7.8
+    x = np.column_stack([np.ones(20), *[(merit == k).astype(float) for k in (1, 2, 3)],
+                         *[(kind == k).astype(float) for k in (1, 2, 3, 4)]])  # fmt: skip
+    cost = rng.gamma(claims / phi, phi / claims * np.exp(x @ truth))
+    data = {"cost": cost, "merit": merit.astype(str), "kind": kind.astype(str), "claims": claims}
+    prior = dNormal(np.zeros(8), 0.25 * np.eye(8), phi)
+    fit = glmb("cost ~ merit + kind", data, "Gamma", prior, weights="claims", n=20_000, rng=rng)
+    np.testing.assert_array_equal(fit.design.X, x)
+    proposal = stats.multivariate_t(fit.coef_mode.to_numpy(), 1.2 * fit.vcov().to_numpy(), df=10, seed=rng)
+    theta = proposal.rvs(40_000)
+    eta = theta @ x.T
+    shape = claims / phi
+    log = stats.gamma.logpdf(cost, shape, scale=np.exp(eta) / shape).sum(axis=1)
+    log += stats.multivariate_normal.logpdf(theta, np.zeros(8), 0.25 * np.eye(8)) - proposal.logpdf(theta)
+    weight = np.exp(log - log.max())
+    evidence = log.max() + math.log(weight.mean())
+    evidence_error = weight.std() / weight.mean() / math.sqrt(40_000)
+    weight /= weight.sum()
+    mean = weight @ theta
+    sd = np.sqrt(weight @ (theta - mean) ** 2)
+    mean_error = np.sqrt(weight**2 @ (theta - mean) ** 2)
+    sd_error = np.sqrt(weight**2 @ ((theta - mean) ** 2 - sd**2) ** 2) / (2.0 * sd)
+    draws = fit.draws.coefficients
+    square = (draws - draws.mean(axis=0)) ** 2
+    own_error = square.std(axis=0) / (2.0 * draws.std(axis=0) * math.sqrt(len(draws)))
+    assert np.abs((draws.mean(axis=0) - mean) / np.hypot(sd / math.sqrt(len(draws)), mean_error)).max() < Z_BOUND
+    assert np.abs((draws.std(axis=0) - sd) / np.hypot(own_error, sd_error)).max() < Z_BOUND
+    value, error = fit.log_marginal_likelihood(with_error=True)
+    assert abs(value - evidence) < Z_BOUND * math.hypot(error, evidence_error)
+    other = fit.update(pfamily=dNormal(np.zeros(8), 0.25 * np.eye(8), 1.1 * phi), rng=rng).draws.coefficients
+    assert np.abs((other.std(axis=0) - sd) / np.hypot(own_error, sd_error)).max() > Z_BOUND  # a dispersion 10 % off
 
 
 # -- quadrature, evidence --------------------------------------------------------------------------------------
