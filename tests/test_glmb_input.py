@@ -150,7 +150,14 @@ BAD = {
         lambda: fit(COUNTS + 1.0, family="Gamma", prior=dNormal_Gamma([0, 0], np.eye(2), 1, 1)),
         InputError, "dIndependent_Normal_Gamma",
     ),
-    "dGamma": (lambda: fit(COUNTS + 1.0, family="Gamma", prior=dGamma(1, 1, [0, 0])), InputError, "takes dNormal"),
+    "dGamma for counts": (
+        lambda: fit(COUNTS, family="poisson", prior=dGamma(1, 1, [0, 0])),
+        InputError, "takes dNormal.*Inv_Dispersion=False",
+    ),
+    "dGamma without beta": (lambda: fit(COUNTS + 1.0, family="Gamma", prior=dGamma(1, 1)), InputError, "beta="),
+    "a sampler with known coefficients": (
+        lambda: fit(COUNTS + 1.0, family="Gamma", prior=dGamma(1, 1, [0, 0]), sampler="grid"), InputError, "are known"
+    ),
     "Gamma without dispersion": (lambda: fit(COUNTS + 1.0, family="Gamma"), InputError, "known dispersion"),
     "quasi without dispersion": (lambda: fit(COUNTS, family="quasipoisson"), InputError, "known dispersion"),
     "a dispersion for counts": (
@@ -193,8 +200,9 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input(case):
     call, error, words = BAD[case]
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=words) as caught:
         call()
+    assert "np." not in str(caught.value) and "array(" not in str(caught.value)
 
 
 def test_hopeless_posteriors_are_refused_before_starting():

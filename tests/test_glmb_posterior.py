@@ -11,7 +11,7 @@ import statsmodels.api as sm
 from scipy import stats
 from scipy.special import logsumexp
 
-from glmbayes import ImproperPosteriorError, Prior_Setup, dIndependent_Normal_Gamma, dNormal, glmb, lmb
+from glmbayes import ImproperPosteriorError, Prior_Setup, dGamma, dIndependent_Normal_Gamma, dNormal, glmb, lmb
 from glmbayes.families import binomial, gamma, poisson
 from tests import glmb_cases as cases
 from tests.oracles import Z_BOUND, assert_cdf, assert_mean, assert_sd, assert_uniform_ranks
@@ -450,3 +450,58 @@ def test_gamma_calibration(rng):
         ranks[k] = *below, (fit.dispersion[kept] < phi).sum()
     for j in range(3):
         assert_uniform_ranks(ranks[:, j], 20, bins=10)
+
+
+# -- Gamma regression with known coefficients --------------------------------------------------------------------
+
+
+def test_gamma_with_known_coefficients(rng):
+    n = 25
+    x, weights = rng.normal(size=n), rng.integers(1, 4, n).astype(float)
+    mu = np.exp(0.2 + 0.5 * x)
+    data = {"x": x, "y": rng.gamma(2.0 * weights, mu / (2.0 * weights)), "w": weights}
+    prior = dGamma(2.0, 1.0, beta={"x": 0.5, "(Intercept)": 0.2})
+    fit = glmb("y ~ x", data, "Gamma", prior, weights="w", n=20_000, rng=rng)
+
+    def log_joint(v, skip=-1):
+        rows = np.arange(n) != skip
+        shape = weights[rows] * np.asarray(v)[..., None]
+        log = stats.gamma.logpdf(data["y"][rows], shape, scale=mu[rows] / shape).sum(axis=-1)
+        return log + stats.gamma.logpdf(v, 2.0)
+
+    v = np.linspace(1e-4, 12.0, 120_001)
+    step = v[1] - v[0]
+    log = log_joint(v)
+    evidence = logsumexp(log) + math.log(step)
+    cumulative = np.cumsum(np.exp(log - evidence)) * step
+    assert_cdf(1.0 / fit.dispersion, lambda t: np.interp(t, v, cumulative))
+    with pytest.raises(AssertionError):  # coefficients off by a tenth
+        off = fit.update(pfamily=dGamma(2.0, 1.0, beta=[0.3, 0.5]), rng=rng)
+        assert_cdf(1.0 / off.dispersion, lambda t: np.interp(t, v, cumulative))
+    value, error = fit.log_marginal_likelihood(with_error=True)
+    assert value == pytest.approx(evidence, abs=1e-6) and error == 0.0
+    left_out = evidence - logsumexp(log_joint(v, skip=3)) - math.log(step)
+    row = stats.gamma.logpdf(data["y"][3], weights[3] / fit.dispersion, scale=mu[3] * fit.dispersion / weights[3])
+    assert fit.loo("exact").pointwise[3] == pytest.approx(left_out, abs=4.5 * row.std() / math.sqrt(20_000))
+    assert (fit.draws.coefficients == [0.2, 0.5]).all() and (fit.posterior_sd == 0.0).all()
+    assert fit.exact_draws and "coefficients known" in str(fit.summary())
+
+    limited = fit.update(pfamily=dGamma(2.0, 1.0, beta=[0.2, 0.5], disp_lower=0.4, disp_upper=0.6), rng=rng)
+    assert limited.dispersion.min() >= 0.4 and limited.dispersion.max() <= 0.6
+    inside = (v > 1.0 / 0.6) & (v < 1.0 / 0.4)
+    share = stats.gamma.cdf(2.5, 2.0) - stats.gamma.cdf(1.0 / 0.6, 2.0)
+    wanted = logsumexp(log[inside]) + math.log(step) - math.log(share)
+    assert limited.log_marginal_likelihood() == pytest.approx(wanted, abs=1e-3)
+    setup = glmb("y ~ x", data, "Gamma", lambda ps: ps.prior("dGamma"), weights="w", rng=1)
+    np.testing.assert_array_equal(setup.posterior_mean, setup.setup.coefficients)
+
+    improper = fit.update(pfamily=dGamma(-0.5, 0.0, beta=[0.2, 0.5]), rng=rng)
+    for ask, words in (
+        (improper.log_marginal_likelihood, "proper prior"),
+        (fit.influence, "are known"),
+        (fit.anova, "fixed"),
+        (fit.directional_tail, "are known"),
+        (fit.plot, "fixed"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            ask()

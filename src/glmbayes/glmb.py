@@ -14,10 +14,11 @@ from glmbayes.fits.family_likelihood import FamilyLikelihood
 from glmbayes.fits.gibbs_posterior import GibbsGLM
 from glmbayes.fits.glm import GLMFit
 from glmbayes.fits.glm_posterior import ExactGLM
+from glmbayes.fits.known_posterior import KnownGLM
 from glmbayes.glm_response import glm_response
 from glmbayes.lmb import lmb, refuse_aliased_flat
 from glmbayes.prior_setup import prior_setup_from_design
-from glmbayes.priors import dIndependent_Normal_Gamma, dNormal
+from glmbayes.priors import dGamma, dIndependent_Normal_Gamma, dNormal
 from glmbayes.priors.conjugate import Conjugate
 from glmbayes.random import generator
 from glmbayes.rglmb import known_dispersion
@@ -60,7 +61,8 @@ def glmb(
         "binomial(identity)", "poisson(identity)" and "Gamma(inverse)" are models of a single mean, `y ~ 1`.
     pfamily : dNormal, or a function of the PriorSetup that returns one, optional
         Default: dNormal(mu, Sigma) of `Prior_Setup`, with its dispersion for the Gamma family.  For that family
-        dIndependent_Normal_Gamma estimates the dispersion too, by Gibbs sampling: Markov chain draws, labelled so.
+        dIndependent_Normal_Gamma estimates the dispersion too, by Gibbs sampling: Markov chain draws, labelled so;
+        dGamma(shape, rate, beta) estimates the dispersion only.
         Single means take the conjugate priors, in closed form: `dBeta` on a probability, ``dGamma(shape, rate,
         Inv_Dispersion=False)`` on the mean of counts or on one over the mean of Gamma responses.
     n : int
@@ -132,6 +134,10 @@ def fit_glm(design, family, pfamily, n, sampler, progress, rng, arguments):
         posterior = ConjugateGLM.build(design, prior, family)
     elif isinstance(prior, dIndependent_Normal_Gamma) and family.has_dispersion:
         posterior = GibbsGLM.build(design, prior, family, sampler, progress)
+    elif isinstance(prior, dGamma) and family.has_dispersion:
+        if sampler != "auto":
+            raise InputError(f"sampler={sampler!r} has no meaning with dGamma: the coefficients are known.")
+        posterior = KnownGLM.build(design, prior, family)
     else:
         posterior = ExactGLM.build(design, prior, family, _dispersion(prior, family), sampler, n, progress)
     coefficients, phi, iters = posterior.draw(n, rng)
@@ -151,10 +157,13 @@ def fit_glm(design, family, pfamily, n, sampler, progress, rng, arguments):
 def _dispersion(prior, family):
     """The known dispersion under which the coefficients are drawn."""
     if not isinstance(prior, dNormal):
-        joint = " or dIndependent_Normal_Gamma(mu, Sigma, shape, rate)" if family.has_dispersion else ""
+        joint = ", dIndependent_Normal_Gamma(mu, Sigma, shape, rate) or dGamma(shape, rate, beta)"
+        joint = joint if family.has_dispersion else ""
+        mean = isinstance(prior, dGamma) and family.name == "poisson"
+        single = " For a single mean ('y ~ 1'): dGamma(shape, rate, Inv_Dispersion=False)." if mean else ""
         known = ", dispersion" if family.has_dispersion or family.quasi else ""
         raise InputError(
-            f"glmb with family {family} takes dNormal(mu, Sigma{known}){joint}; got {type(prior).__name__}."
+            f"glmb with family {family} takes dNormal(mu, Sigma{known}){joint}; got {prior.label}.{single}"
         )
     return known_dispersion(family, prior)
 

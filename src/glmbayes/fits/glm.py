@@ -32,7 +32,13 @@ class GLMFit(Fit):
     """
 
     closed_form = False
-    posterior_text = "from the draws; mode by Newton's method"  # where summaries come from, for printouts
+
+    @property
+    def posterior_text(self):
+        """Where summaries come from, for printouts."""
+        if self.prior.knows_coefficients:
+            return "coefficients known; the dispersion from the draws"
+        return "from the draws; mode by Newton's method"
 
     @property
     def family(self):
@@ -78,16 +84,21 @@ class GLMFit(Fit):
 
     @cached_property
     def moments(self):
-        """Means and covariance of the draws; the dispersion is the known one."""
+        """Means and covariance of the draws, but for what is known."""
         b = self.draws.coefficients
         cov = np.atleast_2d(np.cov(b.T)) if b.shape[0] > 1 else np.full((b.shape[1],) * 2, np.nan)
+        mean = b.mean(axis=0)
+        if self.prior.knows_coefficients:
+            mean, cov = self.prior.location_scale(1.0)
         phi = self.draws.dispersion
         known = getattr(self.posterior, "dispersion", None)
         dispersion = (float(phi.mean()), float(phi.std(ddof=1))) if known is None else (known, 0.0)
-        return Moments(b.mean(axis=0), cov, *dispersion)
+        return Moments(mean, cov, *dispersion)
 
     def conditional(self, combinations):
         """Posterior of linear combinations (k, p) of the coefficients, from the draws."""
+        if self.prior.knows_coefficients:
+            return self.prior.conditional(np.asarray(combinations))
         return Empirical(self.draws.coefficients @ np.asarray(combinations).T)
 
     @cached_property

@@ -215,6 +215,8 @@ class DirectionalTail(NamedTuple):
 def directional_tail(fit, reference):
     """See `Fit.directional_tail`: P(d'(beta - r) <= 0 | y) with d = V^-1 (posterior mean - r)."""
     moments = fit.moments
+    if fit.prior.knows_coefficients:
+        raise InputError(f"the coefficients are known under {fit.prior.label}: there is no tail.")
     if isinstance(reference, str):
         if reference not in ("prior", "null"):
             raise InputError(f"reference_point must be 'prior', 'null' or a vector; got {reference!r}.")

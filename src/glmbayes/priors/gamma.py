@@ -124,8 +124,8 @@ class dGamma(Prior):
         beta = self._beta
         if beta is None:
             raise InputError(
-                "dGamma needs the coefficients of a Gaussian model: dGamma(shape, rate, beta=...). To estimate them "
-                "too use dNormal_Gamma or dIndependent_Normal_Gamma."
+                "dGamma needs the coefficients of the model: dGamma(shape, rate, beta=...). To estimate them too use "
+                "dIndependent_Normal_Gamma, or dNormal_Gamma in a Gaussian model."
             )
         if beta.ndim != 1:
             raise InputError("this prior's beta varies by block: use rlmb_blocks.")
