@@ -68,9 +68,12 @@ def known_dispersion(family, prior):
     phi = prior.dispersion
     if family.has_dispersion or family.quasi:
         if phi is None:
+            estimated = (
+                " dIndependent_Normal_Gamma estimates it too; dGamma(shape, rate, beta), given the coefficients."
+            )
             raise InputError(
                 f"family {family.name!r} needs a known dispersion: dNormal(mu, Sigma, dispersion=...); "
-                "Prior_Setup(...).dispersion is a default. dGamma(shape, rate, beta) draws it given the coefficients."
+                f"Prior_Setup(...).dispersion is a default.{'' if family.quasi else estimated}"
             )
         return phi
     if phi is not None and np.any(np.asarray(phi) != 1.0):

@@ -142,7 +142,6 @@ def require_rows(ok, y, family, what):
     ok = np.asarray(ok)
     if not ok.all():
         row = int(np.flatnonzero(~ok)[0])
-        raise InputError(
-            f"y must be {what} for family {family.name!r}; row {row} is {np.asarray(y)[row]} "
-            f"({int((~ok).sum())} such rows)"
-        )
+        found = int((~ok).sum())
+        more = f", and {found - 1} more like it" if found > 1 else ""
+        raise InputError(f"y must be {what} for family {family.name!r}; row {row} is {np.asarray(y)[row]:.6g}{more}")
