@@ -36,6 +36,18 @@ def test_yes_and_no(kind):
     np.testing.assert_array_equal(got.draws.coefficients, expected.draws.coefficients)
 
 
+@pytest.mark.parametrize("kind", [polars.Boolean, polars.String, polars.Categorical, polars.Enum(["no", "yes"]), list])
+def test_yes_and_no_in_polars_and_lists(kind):
+    words = polars.Series(np.where(YES == 1, "yes", "no"))
+    if kind is list:
+        data = {"y": YES.astype(bool).tolist(), "x": X.tolist()}
+    else:
+        y = polars.Series(YES.astype(bool)) if kind is polars.Boolean else words.cast(kind)
+        data = polars.DataFrame({"y": y, "x": X})
+    got = glmb("y ~ x", data, "binomial", PRIOR, rng=1, n=200)
+    np.testing.assert_array_equal(got.draws.coefficients, fit(YES).draws.coefficients)
+
+
 def test_level_order_decides_what_success_is():
     reverse = pd.Categorical(np.where(YES == 1, "sick", "healthy"), categories=["sick", "healthy"])
     np.testing.assert_allclose(fit(reverse).coef_mode, -fit(YES).coef_mode, rtol=1e-9)

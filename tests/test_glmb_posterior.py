@@ -2,6 +2,7 @@
 
 import math
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -495,6 +496,8 @@ def test_gamma_with_known_coefficients(rng):
     setup = glmb("y ~ x", data, "Gamma", lambda ps: ps.prior("dGamma"), weights="w", rng=1)
     np.testing.assert_array_equal(setup.posterior_mean, setup.setup.coefficients)
 
+    again = pickle.loads(pickle.dumps(fit))
+    np.testing.assert_array_equal(again.sample(5, 1).dispersion, fit.sample(5, 1).dispersion)
     improper = fit.update(pfamily=dGamma(-0.5, 0.0, beta=[0.2, 0.5]), rng=rng)
     for ask, words in (
         (improper.log_marginal_likelihood, "proper prior"),

@@ -381,6 +381,9 @@ def test_car_insurance_in_canada():
     assert ps.shape == pytest.approx(2040.89898989899, rel=1e-12)
     assert ps.rate == pytest.approx(15998.6030552187, rel=1e-7)
     assert ps.settings.n_effective == 403999
+    half = Prior_Setup("Cost/Claims ~ Merit + Class", data, "Gamma", weights="Claims", pwt=0.5)
+    np.testing.assert_allclose([half.shape, half.rate], [202000, 1583861.70246665], rtol=1e-7)
+    np.testing.assert_allclose(half.Sigma, ps.Sigma / 99, rtol=1e-10)
 
 
 # ---- numerical difficulty
