@@ -165,7 +165,7 @@ class ConjugateFit(GLMFit):
         d, law = self.design, self.posterior.law
         weights = np.ones(d.n) if d.weights is None else d.weights
         parts = law.evidence_of(d.y, weights, self.family)
-        shift = np.array([law.shifted(-a, -b).mean for a, b in zip(*parts)]) - law.mean
+        shift = law.mean_of(*(whole - part for whole, part in zip(law.parameters, parts))) - law.mean
         hat = self.hat()
         columns = {
             "hat": hat,

@@ -14,9 +14,10 @@ from glmbayes.posteriors.log_precision import limits_on_t
 from glmbayes.random import generator
 
 _FAR = 60.0  # log precisions beyond are not looked at
-_STEPS = 4001
+_STEPS = 41
 _BELOW = 45.0  # log density, from its maximum, where the integral may stop
-_NODES = 400
+_NODES = 120
+_CELLS = 2_000_000  # precisions x distinct weights that are evaluated at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,8 @@ class KnownGLM:
         if math.isnan(self.prior.log_constant):
             raise InputError("the evidence needs a proper prior: shape and rate of dGamma must be positive.")
         low, high = np.clip(limits_on_t(self.prior.disp_lower, self.prior.disp_upper), -_FAR, _FAR)
-        for _ in range(3):  # to where the mass is
+        inside = np.zeros(1)
+        while inside.size < _STEPS // 2:  # to where the mass is: the integrand is log-concave
             t = np.linspace(low, high, _STEPS)
             values = self._log_integrand(t)
             inside = np.flatnonzero(values > values.max() - _BELOW)
@@ -81,8 +83,11 @@ class KnownGLM:
         """log of likelihood times prior density of the log precision, at an array of them."""
         _, _, deviance, values, counts, *_ = self.core.arguments
         v = np.exp(t)
-        shape = v[:, None] * values
-        likelihood = (shape * np.log(shape) - shape - gammaln(shape)) @ counts - v * deviance - self.sum_log_y
+        terms = []
+        for part in np.array_split(v, max(1, -(-v.size * values.size // _CELLS))):
+            shape = part[:, None] * values
+            terms.append((shape * np.log(shape) - shape - gammaln(shape)) @ counts)
+        likelihood = np.concatenate(terms) - v * deviance - self.sum_log_y
         return likelihood + self.prior.log_constant + self.prior.shape * t - self.prior.rate * v
 
     def reweighted(self, design, weights):

@@ -87,6 +87,11 @@ class Conjugate(Prior):
         return after.log_normaliser - self.log_normaliser + family.log_constant(y, weights, 1.0)
 
     @property
+    def mean(self):
+        """Mean of the coefficient."""
+        return self.mean_of(*self.parameters)
+
+    @property
     def log_normaliser(self):
         """Logarithm of the integral of the density without its constant."""
         return float(self.log_normaliser_of(*self.parameters))
@@ -198,9 +203,10 @@ class dBeta(Conjugate):
         total = special.digamma(self.shape1 + self.shape2)
         return y * (special.digamma(self.shape1) - total) + (1.0 - y) * (special.digamma(self.shape2) - total)
 
-    @property
-    def mean(self):
-        return self.shape1 / (self.shape1 + self.shape2)
+    @staticmethod
+    def mean_of(shape1, shape2):
+        """Mean of the distribution with these parameters (arrays broadcast)."""
+        return shape1 / (shape1 + shape2)
 
     @property
     def variance(self):
@@ -309,9 +315,10 @@ class GammaRate(Conjugate):
         log_rate = special.digamma(self.shape) - math.log(self.rate)
         return y * log_rate - self.mean if family.name == "poisson" else log_rate - y * self.mean
 
-    @property
-    def mean(self):
-        return self.shape / self.rate
+    @staticmethod
+    def mean_of(shape, rate):
+        """Mean of the distribution with these parameters (arrays broadcast)."""
+        return shape / rate
 
     @property
     def variance(self):
