@@ -6,7 +6,6 @@ from typing import ClassVar
 import numpy as np
 from scipy import special
 
-from glmbayes import families
 from glmbayes.checks import count, scalar
 from glmbayes.errors import InputError
 from glmbayes.priors.base import Prior, PriorDraws, set_field
@@ -61,12 +60,17 @@ class Conjugate(Prior):
 
     def family_for(self, family):
         """The family of a single mean that goes with this prior, `family` being of the same name."""
-        own = self.FAMILIES.get(family.name)
+        from glmbayes import families  # only here: a plain import of the library stays quick
+
+        own = families.get(family.name, self.FAMILIES[family.name]) if family.name in self.FAMILIES else None
         if own is None or family.link not in (own.link, own.usual_link):
-            raise InputError(
-                f"{self.spelled} is conjugate for family {' or '.join(map(str, self.FAMILIES.values()))}; got {family}."
-            )
+            raise InputError(f"{self.spelled} is conjugate for family {self.suited}; got {family}.")
         return own
+
+    @property
+    def suited(self):
+        """The families that it is a prior for, in words."""
+        return " or ".join(f"{name}({link})" for name, link in self.FAMILIES.items())
 
     def posterior_given(self, y, x, offset, weights, family):
         """The posterior, a prior of the same kind, given checked arrays."""
@@ -98,7 +102,7 @@ class Conjugate(Prior):
 
     def coefficient_for(self, names, p):
         raise InputError(
-            f"{self.spelled} is for the single mean of family {' or '.join(map(str, self.FAMILIES.values()))}: "
+            f"{self.spelled} is for the single mean of family {self.suited}: "
             "glmb('y ~ 1', data, family, pfamily), or rglmb. Gaussian models take dNormal, dNormal_Gamma or "
             "dIndependent_Normal_Gamma."
         )
@@ -161,7 +165,7 @@ class dBeta(Conjugate):
 
     __slots__ = ("shape1", "shape2")
     spelled = "dBeta"
-    FAMILIES: ClassVar[dict] = {"binomial": families.binomial("identity")}
+    FAMILIES: ClassVar[dict] = {"binomial": "identity"}
 
     def __init__(self, shape1, shape2):
         set_field(self, "shape1", scalar(shape1, "shape1", above=0.0))
@@ -273,7 +277,7 @@ class GammaRate(Conjugate):
     __slots__ = ("rate", "shape")
     label = "dGamma"
     spelled = "dGamma(Inv_Dispersion=False)"
-    FAMILIES: ClassVar[dict] = {"poisson": families.poisson("identity"), "Gamma": families.gamma("inverse")}
+    FAMILIES: ClassVar[dict] = {"poisson": "identity", "Gamma": "inverse"}
 
     def __init__(self, shape, rate):
         set_field(self, "shape", scalar(shape, "shape", above=0.0))
