@@ -6,9 +6,23 @@ from scipy import special
 from glmbayes import families
 
 EMPTY = np.empty(0)
+# thirty exponential responses simulated in R, for the conjugate model of a rate
+# fmt: off
+EXPONENTIAL = np.array([
+    0.396673623567777, 1.3217905042693, 0.566982075572014, 0.0763837965205312, 0.946353258565068, 2.92725427804475,
+    0.627969161607325, 0.820259136147797, 2.38319562059785, 1.42972495584729, 2.68943119338667, 4.81736885907611,
+    0.192293123346662, 0.114282721938007, 2.50792209795656, 0.619631475028569, 0.950382471084595, 1.24422056507319,
+    2.49116062364521, 0.740678917616606, 9.72560999111133, 1.33166432101279, 9.99193699090108, 0.447114573791623,
+    2.422768285414, 1.43818479090809, 2.61698398067556, 0.559915077872574, 0.462228262827166, 2.57417765251341,
+])
+# fmt: on
 LINKS = [
-    ("binomial", "logit"), ("binomial", "probit"), ("binomial", "cloglog"),
-    ("poisson", "log"), ("gamma", "log"), ("gaussian", "identity"),
+    ("binomial", "logit"),
+    ("binomial", "probit"),
+    ("binomial", "cloglog"),
+    ("poisson", "log"),
+    ("gamma", "log"),
+    ("gaussian", "identity"),
 ]  # fmt: skip
 
 

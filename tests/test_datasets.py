@@ -1,6 +1,7 @@
 """The data sets: values, text labels, errors, and both kinds of installation."""
 
 import csv
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,9 @@ from glmbayes.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# name: (rows, a column of numbers, its sum), from the publications that data/README.md names
+# name: (rows, a column of numbers, its sum), from the publications that data/README.md names (bike_hours is simulated)
 SUMS = {
+    "bike_hours": (504, "count", 31578),
     "cbpp": (56, "incidence", 99),
     "dyestuff": (30, "Yield", 45825),
     "eight_schools": (8, "estimate", 70.56),
@@ -50,6 +52,12 @@ def test_load_reads_the_whole_file(name):
     assert not data.isna().any(axis=None)
 
 
+def test_the_simulated_data_are_what_their_script_writes(tmp_path):
+    script = runpy.run_path(str(ROOT / "data" / "make_bike_hours.py"))
+    script["main"](tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_text() == (ROOT / "data" / "bike_hours.csv").read_text()
+
+
 def test_eight_schools_has_both_published_versions():
     schools = datasets.load("eight_schools")
     assert list(schools["school"]) == list("ABCDEFGH")
@@ -83,7 +91,7 @@ def test_each_call_reads_anew():
 def test_unknown_name():
     with pytest.raises(InputError, match=r"got 'eightschools'; did you mean 'eight_schools'\?"):
         datasets.load("eightschools")
-    with pytest.raises(InputError, match="got None; there are: cbpp, dyestuff"):
+    with pytest.raises(InputError, match="got None; there are: bike_hours, cbpp, dyestuff"):
         datasets.load(None)
 
 

@@ -36,6 +36,18 @@ def test_yes_and_no(kind):
     np.testing.assert_array_equal(got.draws.coefficients, expected.draws.coefficients)
 
 
+@pytest.mark.parametrize("kind", [polars.Boolean, polars.String, polars.Categorical, polars.Enum(["no", "yes"]), list])
+def test_yes_and_no_in_polars_and_lists(kind):
+    words = polars.Series(np.where(YES == 1, "yes", "no"))
+    if kind is list:
+        data = {"y": YES.astype(bool).tolist(), "x": X.tolist()}
+    else:
+        y = polars.Series(YES.astype(bool)) if kind is polars.Boolean else words.cast(kind)
+        data = polars.DataFrame({"y": y, "x": X})
+    got = glmb("y ~ x", data, "binomial", PRIOR, rng=1, n=200)
+    np.testing.assert_array_equal(got.draws.coefficients, fit(YES).draws.coefficients)
+
+
 def test_level_order_decides_what_success_is():
     reverse = pd.Categorical(np.where(YES == 1, "sick", "healthy"), categories=["sick", "healthy"])
     np.testing.assert_allclose(fit(reverse).coef_mode, -fit(YES).coef_mode, rtol=1e-9)
@@ -150,7 +162,14 @@ BAD = {
         lambda: fit(COUNTS + 1.0, family="Gamma", prior=dNormal_Gamma([0, 0], np.eye(2), 1, 1)),
         InputError, "dIndependent_Normal_Gamma",
     ),
-    "dGamma": (lambda: fit(COUNTS + 1.0, family="Gamma", prior=dGamma(1, 1, [0, 0])), InputError, "takes dNormal"),
+    "dGamma for counts": (
+        lambda: fit(COUNTS, family="poisson", prior=dGamma(1, 1, [0, 0])),
+        InputError, "takes dNormal.*Inv_Dispersion=False",
+    ),
+    "dGamma without beta": (lambda: fit(COUNTS + 1.0, family="Gamma", prior=dGamma(1, 1)), InputError, "beta="),
+    "a sampler with known coefficients": (
+        lambda: fit(COUNTS + 1.0, family="Gamma", prior=dGamma(1, 1, [0, 0]), sampler="grid"), InputError, "are known"
+    ),
     "Gamma without dispersion": (lambda: fit(COUNTS + 1.0, family="Gamma"), InputError, "known dispersion"),
     "quasi without dispersion": (lambda: fit(COUNTS, family="quasipoisson"), InputError, "known dispersion"),
     "a dispersion for counts": (
@@ -193,8 +212,9 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input(case):
     call, error, words = BAD[case]
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=words) as caught:
         call()
+    assert "np." not in str(caught.value) and "array(" not in str(caught.value)
 
 
 def test_hopeless_posteriors_are_refused_before_starting():

@@ -1,14 +1,18 @@
 """glmb's draws and evidence against R's examples, quadrature, maximum likelihood and simulated data."""
 
 import math
+import os
+import pickle
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import stats
 from scipy.special import logsumexp
 
-from glmbayes import ImproperPosteriorError, Prior_Setup, dIndependent_Normal_Gamma, dNormal, glmb, lmb
+from glmbayes import ImproperPosteriorError, Prior_Setup, dGamma, dIndependent_Normal_Gamma, dNormal, glmb, lmb
 from glmbayes.families import binomial, gamma, poisson
 from tests import glmb_cases as cases
 from tests.oracles import Z_BOUND, assert_cdf, assert_mean, assert_sd, assert_uniform_ranks
@@ -24,12 +28,8 @@ def assert_truth(draws, mean, mean_se, sd):
     assert_sd(draws, sd)
 
 
-@pytest.mark.parametrize("link", LINKS)
-@pytest.mark.parametrize("sampler", ["auto", "radial"])
-def test_menarche(link, sampler, rng):
-    case = cases.MENARCHE[link]
-    prior = cases.menarche_prior(link)
-    fit = glmb(cases.MENARCHE_FORMULA, cases.menarche(), binomial(link), prior, n=40_000, sampler=sampler, rng=rng)
+def assert_menarche(case, fit):
+    """A fit of 40,000 draws against quadrature and the R package's DIC."""
     draws = fit.draws.coefficients
     np.testing.assert_allclose(fit.coef_mode, case["mode"], atol=1e-6)
     assert_mean(draws, case["mean"])
@@ -40,6 +40,22 @@ def test_menarche(link, sampler, rng):
             assert stats.binomtest(below, len(draws), level).pvalue > 1e-4
     assert abs(fit.dic().dic - case["DIC"]) < 0.15  # 5 standard errors: sd(deviance) = 2 in 40,000 and 50,000 draws
     assert abs(fit.dic().p_d - case["pD"]) < 0.08
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("sampler", ["auto", "radial"])
+def test_menarche(link, sampler, rng):
+    prior = cases.menarche_prior(link)
+    fit = glmb(cases.MENARCHE_FORMULA, cases.menarche(), binomial(link), prior, n=40_000, sampler=sampler, rng=rng)
+    assert_menarche(cases.MENARCHE[link], fit)
+
+
+@pytest.mark.parametrize("link", cases.MENARCHE_INFORMED)
+def test_menarche_under_an_informative_prior(link, rng):
+    fit = glmb(cases.MENARCHE_FORMULA, cases.menarche(), binomial(link), cases.MENARCHE_INFORMATIVE, n=40_000, rng=rng)
+    assert_menarche(cases.MENARCHE_INFORMED[link], fit)
+    with pytest.raises(AssertionError):  # the default prior is another one
+        assert_menarche(cases.MENARCHE[link], fit)
 
 
 @pytest.mark.parametrize("link", LINKS)
@@ -67,6 +83,69 @@ def test_gamma_simulation(rng):
     assert_truth(fit.draws.coefficients, cases.GAMMA_SIM_MEAN, cases.GAMMA_SIM_MEAN_SE, cases.GAMMA_SIM_SD)
     assert abs(fit.dic().dic - cases.GAMMA_SIM_DIC) < 0.15
     assert (fit.dispersion == cases.GAMMA_SIM_DISPERSION).all()
+
+
+# Gamma regression of the mean cost of a claim in Canada 1957-58, 20 rows, the claims as weights; R glmbayes 0.9.75's
+# default prior; importance sampling, effective size 330,528: intercept, Merit 1 to 3, Class 2 to 5
+CARINSCA_MEAN = [
+    -1.17468454761601, -0.0681521034165038, -0.0696743726566963, -0.0564063373174772, 0.0824420884333345,
+    0.0158275453567894, 0.158983215583724, -0.0805133580291421,
+]  # fmt: skip
+CARINSCA_SD = [
+    0.0118810565373285, 0.020000640336631, 0.0223068110046535, 0.0124837215413813, 0.0202629169264314,
+    0.0140382027739921, 0.0148601309008606, 0.029939879181763,
+]  # fmt: skip
+
+
+def test_car_insurance_in_canada(rng):
+    folder = os.environ.get("GLMBAYES_EXTRA_DATA")
+    if not folder or not (Path(folder) / "carinsca.csv").exists():
+        pytest.skip("GLMBAYES_EXTRA_DATA does not name a folder with carinsca.csv")
+    data = pd.read_csv(Path(folder) / "carinsca.csv", dtype={"Merit": str, "Class": str})
+    fit = glmb("Cost/Claims ~ Merit + Class", data, "Gamma", weights="Claims", n=40_000, rng=rng)
+    error = np.array(CARINSCA_SD) / math.sqrt(330_528)
+    assert_truth(fit.draws.coefficients, CARINSCA_MEAN, error, CARINSCA_SD)
+    assert fit.dispersion[0] == pytest.approx(7.84091892537681, rel=1e-7)
+    # the deviance's sd is sqrt(2 p) = 4: 4.5 standard errors of means of 40,000 and of R's 10,000, doubled in DIC
+    assert abs(fit.dic().dic + 107.412651201613) < 0.4
+    assert abs(fit.dic().p_d - 7.90929256234514) < 0.2
+
+
+def test_mean_costs_with_claims_as_weights(rng):
+    """The same model on simulated costs, against importance sampling by scipy."""
+    claims = np.round(np.exp(rng.normal(8.0, 1.5, 20)))
+    merit, kind = np.divmod(np.arange(20), 5)
+    truth, phi = np.array([-1.2, -0.07, -0.07, -0.06, 0.08, 0.02, 0.16, -0.08]), 7.8
+    x = np.column_stack([np.ones(20), *[(merit == k).astype(float) for k in (1, 2, 3)],
+                         *[(kind == k).astype(float) for k in (1, 2, 3, 4)]])  # fmt: skip
+    cost = rng.gamma(claims / phi, phi / claims * np.exp(x @ truth))
+    data = {"cost": cost, "merit": merit.astype(str), "kind": kind.astype(str), "claims": claims}
+    prior = dNormal(np.zeros(8), 0.25 * np.eye(8), phi)
+    fit = glmb("cost ~ merit + kind", data, "Gamma", prior, weights="claims", n=20_000, rng=rng)
+    np.testing.assert_array_equal(fit.design.X, x)
+    proposal = stats.multivariate_t(fit.coef_mode.to_numpy(), 1.2 * fit.vcov().to_numpy(), df=10, seed=rng)
+    theta = proposal.rvs(40_000)
+    eta = theta @ x.T
+    shape = claims / phi
+    log = stats.gamma.logpdf(cost, shape, scale=np.exp(eta) / shape).sum(axis=1)
+    log += stats.multivariate_normal.logpdf(theta, np.zeros(8), 0.25 * np.eye(8)) - proposal.logpdf(theta)
+    weight = np.exp(log - log.max())
+    evidence = log.max() + math.log(weight.mean())
+    evidence_error = weight.std() / weight.mean() / math.sqrt(40_000)
+    weight /= weight.sum()
+    mean = weight @ theta
+    sd = np.sqrt(weight @ (theta - mean) ** 2)
+    mean_error = np.sqrt(weight**2 @ (theta - mean) ** 2)
+    sd_error = np.sqrt(weight**2 @ ((theta - mean) ** 2 - sd**2) ** 2) / (2.0 * sd)
+    draws = fit.draws.coefficients
+    square = (draws - draws.mean(axis=0)) ** 2
+    own_error = square.std(axis=0) / (2.0 * draws.std(axis=0) * math.sqrt(len(draws)))
+    assert np.abs((draws.mean(axis=0) - mean) / np.hypot(sd / math.sqrt(len(draws)), mean_error)).max() < Z_BOUND
+    assert np.abs((draws.std(axis=0) - sd) / np.hypot(own_error, sd_error)).max() < Z_BOUND
+    value, error = fit.log_marginal_likelihood(with_error=True)
+    assert abs(value - evidence) < Z_BOUND * math.hypot(error, evidence_error)
+    other = fit.update(pfamily=dNormal(np.zeros(8), 0.25 * np.eye(8), 1.1 * phi), rng=rng).draws.coefficients
+    assert np.abs((other.std(axis=0) - sd) / np.hypot(own_error, sd_error)).max() > Z_BOUND  # a dispersion 10 % off
 
 
 # -- quadrature, evidence --------------------------------------------------------------------------------------
@@ -234,29 +313,7 @@ def test_quasi_is_a_tempered_likelihood(family, rng):
     assert "Dispersion: 2.5 (known)" in text and "Log marginal likelihood: undefined" in text
 
 
-# -- calibration -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_simulation_based_calibration(name, rng):
-    """Prior draw, data, posterior: ranks of the truth among 99 posterior draws are uniform; 600 replications."""
-    family, draw, phi = SMALL[name]
-    x = np.linspace(-1.5, 1.5, 10)
-    design = np.column_stack([np.ones(10), x])
-    weights = np.full(10, 5.0) if family.name == "binomial" else None
-    prior = dNormal([0.2, 0.0], np.diag([0.5, 0.5]), phi if family.has_dispersion else None)
-    ranks = np.empty((600, 2), int)
-    faulty = np.empty(600, int)
-    for k in range(600):
-        truth = prior.sample(1, rng).coefficients[0]
-        y = draw(rng, family.linkinv(design @ truth))
-        fit = glmb(y=y, X=design, family=family, pfamily=prior, weights=weights, n=99, rng=rng)
-        ranks[k] = (fit.draws.coefficients < truth).sum(axis=0)
-        faulty[k] = (fit.draws.coefficients[:, 0] + 0.15 < truth[0]).sum()
-    for j in range(2):
-        assert_uniform_ranks(ranks[:, j], 100)
-    with pytest.raises(AssertionError):
-        assert_uniform_ranks(faulty, 100)
+# -- seeds -----------------------------------------------------------------------------------------------------
 
 
 def test_the_same_seed_gives_the_same_draws():
@@ -394,3 +451,60 @@ def test_gamma_calibration(rng):
         ranks[k] = *below, (fit.dispersion[kept] < phi).sum()
     for j in range(3):
         assert_uniform_ranks(ranks[:, j], 20, bins=10)
+
+
+# -- Gamma regression with known coefficients --------------------------------------------------------------------
+
+
+def test_gamma_with_known_coefficients(rng):
+    n = 25
+    x, weights = rng.normal(size=n), rng.integers(1, 4, n).astype(float)
+    mu = np.exp(0.2 + 0.5 * x)
+    data = {"x": x, "y": rng.gamma(2.0 * weights, mu / (2.0 * weights)), "w": weights}
+    prior = dGamma(2.0, 1.0, beta={"x": 0.5, "(Intercept)": 0.2})
+    fit = glmb("y ~ x", data, "Gamma", prior, weights="w", n=20_000, rng=rng)
+
+    def log_joint(v, skip=-1):
+        rows = np.arange(n) != skip
+        shape = weights[rows] * np.asarray(v)[..., None]
+        log = stats.gamma.logpdf(data["y"][rows], shape, scale=mu[rows] / shape).sum(axis=-1)
+        return log + stats.gamma.logpdf(v, 2.0)
+
+    v = np.linspace(1e-4, 12.0, 120_001)
+    step = v[1] - v[0]
+    log = log_joint(v)
+    evidence = logsumexp(log) + math.log(step)
+    cumulative = np.cumsum(np.exp(log - evidence)) * step
+    assert_cdf(1.0 / fit.dispersion, lambda t: np.interp(t, v, cumulative))
+    with pytest.raises(AssertionError):  # coefficients off by a tenth
+        off = fit.update(pfamily=dGamma(2.0, 1.0, beta=[0.3, 0.5]), rng=rng)
+        assert_cdf(1.0 / off.dispersion, lambda t: np.interp(t, v, cumulative))
+    value, error = fit.log_marginal_likelihood(with_error=True)
+    assert value == pytest.approx(evidence, abs=1e-6) and error == 0.0
+    left_out = evidence - logsumexp(log_joint(v, skip=3)) - math.log(step)
+    row = stats.gamma.logpdf(data["y"][3], weights[3] / fit.dispersion, scale=mu[3] * fit.dispersion / weights[3])
+    assert fit.loo("exact").pointwise[3] == pytest.approx(left_out, abs=4.5 * row.std() / math.sqrt(20_000))
+    assert (fit.draws.coefficients == [0.2, 0.5]).all() and (fit.posterior_sd == 0.0).all()
+    assert fit.exact_draws and "coefficients known" in str(fit.summary())
+
+    limited = fit.update(pfamily=dGamma(2.0, 1.0, beta=[0.2, 0.5], disp_lower=0.4, disp_upper=0.6), rng=rng)
+    assert limited.dispersion.min() >= 0.4 and limited.dispersion.max() <= 0.6
+    inside = (v > 1.0 / 0.6) & (v < 1.0 / 0.4)
+    share = stats.gamma.cdf(2.5, 2.0) - stats.gamma.cdf(1.0 / 0.6, 2.0)
+    wanted = logsumexp(log[inside]) + math.log(step) - math.log(share)
+    assert limited.log_marginal_likelihood() == pytest.approx(wanted, abs=1e-3)
+    setup = glmb("y ~ x", data, "Gamma", lambda ps: ps.prior("dGamma"), weights="w", rng=1)
+    np.testing.assert_array_equal(setup.posterior_mean, setup.setup.coefficients)
+
+    again = pickle.loads(pickle.dumps(fit))
+    np.testing.assert_array_equal(again.sample(5, 1).dispersion, fit.sample(5, 1).dispersion)
+    improper = fit.update(pfamily=dGamma(-0.5, 0.0, beta=[0.2, 0.5]), rng=rng)
+    for ask, words in (
+        (improper.log_marginal_likelihood, "proper prior"),
+        (fit.influence, "are known"),
+        (fit.anova, "fixed"),
+        (fit.directional_tail, "are known"),
+        (fit.plot, "fixed"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            ask()

@@ -374,8 +374,7 @@ SCRIPT = """
 import numpy as np
 from numba import njit
 from glmbayes import families
-from glmbayes.kernels.glm_one import draw_glm_1d
-from glmbayes.kernels.glm_small import draw_glm
+from glmbayes.kernels import draw_glm, draw_glm_1d
 
 @njit(cache=True)
 def sweep(rng, fam, y, x, none, offset, weights, mu, low, m):

@@ -205,7 +205,7 @@ REFUSED = {
         InputError,
         r"needs the dispersion .*Prior_Setup",
     ),
-    "no beta": (lambda: lmb("y ~ x", DATA, dGamma(1.0, 1.0)), InputError, "needs the coefficients of a Gaussian model"),
+    "no beta": (lambda: lmb("y ~ x", DATA, dGamma(1.0, 1.0)), InputError, "needs the coefficients of the model"),
     "prior that varies by block": (
         lambda: lmb("y ~ x", DATA, dNormal(np.zeros((3, 2)), np.eye(2), dispersion=1.0)),
         InputError,

@@ -12,7 +12,7 @@ from scipy.optimize import brentq, linprog
 from scipy.special import digamma
 
 import glmbayes.prior_setup.glm_fit
-from glmbayes import datasets, families
+from glmbayes import datasets, dBeta, dGamma, families
 from glmbayes.design import array_design, build_design
 from glmbayes.errors import InputError
 from glmbayes.prior_setup import Prior_Setup, prior_setup_from_design
@@ -203,7 +203,7 @@ def test_statsmodels_agrees(family, weighted, rng):
 
 @pytest.mark.parametrize("family", ["binomial", "binomial(probit)", "binomial(cloglog)", "poisson", "Gamma"])
 def test_a_constant_in_the_offset_moves_the_intercept_and_nothing_else(family, rng):
-    object_ = glmbayes.prior_setup.family_name.resolve_family(family).object
+    object_ = families.get(family)
     data = random_data(rng, 60, object_, weighted=True)
     here = Prior_Setup("y ~ x + g", data, family, weights="w", offset="o")
     there = Prior_Setup("y ~ x + g + offset(o)", data, family, weights="w", offset=np.full(60, 1.5))
@@ -381,6 +381,9 @@ def test_car_insurance_in_canada():
     assert ps.shape == pytest.approx(2040.89898989899, rel=1e-12)
     assert ps.rate == pytest.approx(15998.6030552187, rel=1e-7)
     assert ps.settings.n_effective == 403999
+    half = Prior_Setup("Cost/Claims ~ Merit + Class", data, "Gamma", weights="Claims", pwt=0.5)
+    np.testing.assert_allclose([half.shape, half.rate], [202000, 1583861.70246665], rtol=1e-7)
+    np.testing.assert_allclose(half.Sigma, ps.Sigma / 99, rtol=1e-10)
 
 
 # ---- numerical difficulty
@@ -455,7 +458,7 @@ def test_separation_is_found_exactly_when_it_is_there(family, rng):
             continue
         expected = separable(X, y, family == "poisson")
         try:
-            fit_ml(array_design(y, X), glmbayes.prior_setup.family_name.resolve_family(family).object)
+            fit_ml(array_design(y, X), families.get(family))
             found = False
         except InputError as error:
             assert "separation" in str(error)
@@ -529,8 +532,9 @@ def test_conjugate_poisson():
     assert c.beta.shape == (1, 1)
     assert (ps.settings.n_effective, ps.link, ps.conj_binomial) == (9, "identity", None)
     assert "Gamma(shape = 2, rate = 6)" in repr(ps)
-    with pytest.raises(InputError, match="conj_poisson"):
-        ps.prior()
+    assert ps.prior() == ps.prior("dGamma") == dGamma(c.shape, c.rate, Inv_Dispersion=False)
+    with pytest.raises(InputError, match="must be"):
+        ps.prior("dNormal")
     weighted = Prior_Setup("y ~ 1", {"y": [3, 5]}, "poisson(identity)", weights=[1, 3], n_prior=2)
     np.testing.assert_allclose(weighted.conj_poisson[:2], [2 * 4.5, 2], rtol=1e-12)
 
@@ -542,6 +546,7 @@ def test_conjugate_binomial():
     np.testing.assert_allclose([c.weighted_mean_prop, c.n_prior_eff], [0.28, 1.31578947368421], rtol=1e-12)
     assert ps.Sigma[0, 0] == pytest.approx(0.153216, rel=1e-12)
     assert "Beta(0.368421, 0.947368)" in repr(ps)
+    assert ps.prior() == dBeta(c.shape1, c.shape2)
     trials = Prior_Setup("cbind(a, b) ~ 1", {"a": [3, 4], "b": [8, 10]}, "binomial(identity)", n_prior=1, mu=[0.4])
     np.testing.assert_allclose(trials.conj_binomial[:2], [0.4, 0.6], rtol=1e-12)
     np.testing.assert_allclose(trials.conj_binomial.weighted_mean_prop, 0.28, rtol=1e-12)
@@ -574,6 +579,7 @@ BAD = {
     "unknown link": ("y ~ x", "binomial(cauchit)", {}, "link of binomial must be one of"),
     "identity with a slope": ("y ~ x", "poisson(identity)", {}, "'y ~ 1' without an offset; got y ~ x"),
     "identity with an offset": ("y ~ 1", "binomial(identity)", {"offset": [0.1] * 6}, "without an offset"),
+    "rate of a Gamma": ("a ~ 1", "Gamma(inverse)", {}, "no default prior"),
     "rate 0": ("I(0 * y) ~ 1", "poisson(identity)", {}, "improper"),
     "probability 1": ("I(0 * y + 1) ~ 1", "binomial(identity)", {}, "is 1: a prior centred"),
     "prior mean of a probability": ("y ~ 1", "binomial(identity)", {"mu": [1.5]}, "between 0 and 1"),

@@ -15,11 +15,11 @@ from glmbayes import (
 )
 from glmbayes.glm.build import normal_posterior
 from glmbayes.glm.diagnostics import ess, rhat
-from glmbayes.priors.conjugate import GammaRate, dBeta
+from glmbayes.priors import GammaRate, dBeta
 from glmbayes.rglmb import response_rows, rglmb
 from glmbayes.rglmb_blocks import rglmb_blocks
 from tests.oracles import assert_cdf, assert_mean, assert_sd, cdf_from_log_density
-from tests.small_glm_cases import log_posterior_1d
+from tests.small_glm_cases import EXPONENTIAL, log_posterior_1d
 
 
 def _logistic(rng, n=60, p=3):
@@ -175,15 +175,6 @@ def test_gamma_family_with_unknown_dispersion(rng):
     assert np.all(rglmb(8, y, np.ones((12, 1)), "Gamma", prior, rng=4).dispersion > 0)
 
 
-EXPONENTIAL = """
-0.396673623567777 1.3217905042693 0.566982075572014 0.0763837965205312 0.946353258565068 2.92725427804475
-0.627969161607325 0.820259136147797 2.38319562059785 1.42972495584729 2.68943119338667 4.81736885907611
-0.192293123346662 0.114282721938007 2.50792209795656 0.619631475028569 0.950382471084595 1.24422056507319
-2.49116062364521 0.740678917616606 9.72560999111133 1.33166432101279 9.99193699090108 0.447114573791623
-2.422768285414 1.43818479090809 2.61698398067556 0.559915077872574 0.462228262827166 2.57417765251341
-"""
-
-
 def test_conjugate_intercepts(rng):
     """Closed forms; the Gamma case is R glmbayes 0.9.75's reference (posterior mean and sd exact)."""
     one = np.ones((4, 1))
@@ -192,7 +183,7 @@ def test_conjugate_intercepts(rng):
     assert fit.coef_mode[0] == 7 / 20
     fit = rglmb(50_000, [1, 0, 4, 2], one, "poisson", GammaRate(1.5, 2.0), rng=rng)
     assert_cdf(fit.coefficients[:, 0], stats.gamma(8.5, scale=1 / 6).cdf)
-    y = np.array(EXPONENTIAL.split(), dtype=float)
+    y = EXPONENTIAL
     fit = rglmb(50_000, y, np.ones((30, 1)), "Gamma", GammaRate(2.0, 4.0), rng=rng)
     assert_mean(fit.coefficients[:, 0], 0.504457016578132)
     assert_sd(fit.coefficients[:, 0], 0.0891762443098829)

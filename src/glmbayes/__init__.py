@@ -14,6 +14,7 @@ from glmbayes.errors import (
 )
 from glmbayes.grouped import GroupedDesign
 from glmbayes.priors import (
+    dBeta,
     dExponential,
     dFlat,
     dGamma,
@@ -62,6 +63,7 @@ __all__ = [
     "Prior_Setup",
     "SamplerError",
     "compare",
+    "dBeta",
     "dExponential",
     "dFlat",
     "dGamma",

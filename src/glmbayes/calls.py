@@ -49,7 +49,7 @@ def design_of(arguments, env):
     )  # fmt: skip
 
 
-def chosen_prior(pfamily, setup, default):
+def chosen_prior(pfamily, setup, default=None):
     """(prior, whether it was built from the data): as given, from a function of the setup, or the setup's default.
 
     `setup` is called without arguments when the PriorSetup is needed.
@@ -60,7 +60,7 @@ def chosen_prior(pfamily, setup, default):
         got = f"the class {pfamily.__name__}" if isinstance(pfamily, type) else repr(pfamily)
         raise InputError(
             f"pfamily must be a prior such as dNormal(mu, Sigma, dispersion), or a function of the PriorSetup that "
-            f"returns one, such as lambda ps: ps.prior({default!r}); got {got}."
+            f"returns one, such as lambda ps: ps.prior({default or 'dNormal'!r}); got {got}."
         )
     built = setup()
     prior = built.prior(default) if pfamily is None else pfamily(built)
@@ -71,7 +71,7 @@ def chosen_prior(pfamily, setup, default):
 
 def check_prior_length(prior, names):
     """Raise, listing the coefficients in order, when a prior has the wrong number of them."""
-    known = prior.coefficient.mu if prior.coefficient is not None else prior.beta
+    known = prior.coefficient.mu if prior.coefficient is not None else getattr(prior, "beta", None)
     if known is not None and known.shape[-1] != len(names) and prior.names is None:
         raise InputError(
             f"the prior has {known.shape[-1]} coefficient(s) but the model has {len(names)}, in this order: "
@@ -86,7 +86,7 @@ def call_text(arguments, n):
         parts.append(f"family={str(arguments['family'])!r}")
     pfamily = arguments["pfamily"]
     if pfamily is not None:
-        name = type(pfamily).__name__ if isinstance(pfamily, Prior) else getattr(pfamily, "__name__", "...")
+        name = pfamily.label if isinstance(pfamily, Prior) else getattr(pfamily, "__name__", "...")
         parts.append(f"pfamily={name}")
     for name in ("weights", "weights_type", "offset", "subset"):
         value = arguments.get(name)

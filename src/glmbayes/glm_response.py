@@ -144,4 +144,4 @@ def _check_support(y, response, family, binomial):
                 " For counts of successes write cbind(successes, failures) ~ ..., or give successes / trials and "
                 "weights=trials."
             )
-        raise InputError(f"the response {response.name}: {error}.{hint}") from None
+        raise InputError(f"the response {response.name} {str(error).removeprefix('y ')}.{hint}") from None

@@ -9,14 +9,17 @@ from glmbayes import families
 from glmbayes.calls import call_text, check_prior_length, chosen_prior, design_of, refuse_prior_as_data, refuse_unknown
 from glmbayes.checks import EMPTY, count, option
 from glmbayes.errors import InputError
+from glmbayes.fits.conjugate import ConjugateFit, ConjugateGLM
 from glmbayes.fits.family_likelihood import FamilyLikelihood
 from glmbayes.fits.gibbs_posterior import GibbsGLM
 from glmbayes.fits.glm import GLMFit
 from glmbayes.fits.glm_posterior import ExactGLM
+from glmbayes.fits.known_posterior import KnownGLM
 from glmbayes.glm_response import glm_response
 from glmbayes.lmb import lmb, refuse_aliased_flat
 from glmbayes.prior_setup import prior_setup_from_design
-from glmbayes.priors import dIndependent_Normal_Gamma, dNormal
+from glmbayes.priors import dGamma, dIndependent_Normal_Gamma, dNormal
+from glmbayes.priors.conjugate import Conjugate
 from glmbayes.random import generator
 from glmbayes.rglmb import known_dispersion
 from glmbayes.rlmb import Draws
@@ -54,10 +57,14 @@ def glmb(
     data : data frame, dict of columns or None
     family : str or family
         "binomial" (logit), "poisson" (log), "Gamma" (log), "gaussian" (identity, the same as `lmb`), "quasibinomial",
-        "quasipoisson", or an object such as ``binomial(link="probit")``.
+        "quasipoisson"; with a link "binomial(probit)" or an object such as ``binomial(link="probit")``.
+        "binomial(identity)", "poisson(identity)" and "Gamma(inverse)" are models of a single mean, `y ~ 1`.
     pfamily : dNormal, or a function of the PriorSetup that returns one, optional
         Default: dNormal(mu, Sigma) of `Prior_Setup`, with its dispersion for the Gamma family.  For that family
-        dIndependent_Normal_Gamma estimates the dispersion too, by Gibbs sampling: Markov chain draws, labelled so.
+        dIndependent_Normal_Gamma estimates the dispersion too, by Gibbs sampling: Markov chain draws, labelled so;
+        dGamma(shape, rate, beta) estimates the dispersion only.
+        Single means take the conjugate priors, in closed form: `dBeta` on a probability, ``dGamma(shape, rate,
+        Inv_Dispersion=False)`` on the mean of counts or on one over the mean of Gamma responses.
     n : int
         Number of draws.
     weights : array_like or column name, optional
@@ -115,17 +122,27 @@ def fit_glm(design, family, pfamily, n, sampler, progress, rng, arguments):
     values, trials = glm_response(design, family)
     as_given = design
     design = replace(design, y=values, weights=None if (trials == 1.0).all() else trials)
-    prior, setup = chosen_prior(pfamily, lambda: prior_setup_from_design(as_given, family), "dNormal")
+    prior, setup = chosen_prior(pfamily, lambda: prior_setup_from_design(as_given, family))
     check_prior_length(prior, design.names)
     prior = prior.aligned(design.names)
     _refuse_aliased_flat(prior, design)
-    if isinstance(prior, dIndependent_Normal_Gamma) and family.has_dispersion:
+    kind = GLMFit
+    if isinstance(prior, Conjugate):
+        if sampler != "auto":
+            raise InputError(f"sampler={sampler!r} has no meaning with {prior.spelled}, whose posterior is known.")
+        kind, family = ConjugateFit, prior.family_for(family)
+        posterior = ConjugateGLM.build(design, prior, family)
+    elif isinstance(prior, dIndependent_Normal_Gamma) and family.has_dispersion:
         posterior = GibbsGLM.build(design, prior, family, sampler, progress)
+    elif isinstance(prior, dGamma) and family.has_dispersion:
+        if sampler != "auto":
+            raise InputError(f"sampler={sampler!r} has no meaning with dGamma: the coefficients are known.")
+        posterior = KnownGLM.build(design, prior, family)
     else:
         posterior = ExactGLM.build(design, prior, family, _dispersion(prior, family), sampler, n, progress)
     coefficients, phi, iters = posterior.draw(n, rng)
-    return GLMFit(
-        call=call_text(arguments, n),
+    return kind(
+        call=call_text({**arguments, "family": family}, n),
         design=design,
         prior=prior,
         setup=setup,
@@ -140,10 +157,13 @@ def fit_glm(design, family, pfamily, n, sampler, progress, rng, arguments):
 def _dispersion(prior, family):
     """The known dispersion under which the coefficients are drawn."""
     if not isinstance(prior, dNormal):
-        joint = " or dIndependent_Normal_Gamma(mu, Sigma, shape, rate)" if family.has_dispersion else ""
+        joint = ", dIndependent_Normal_Gamma(mu, Sigma, shape, rate) or dGamma(shape, rate, beta)"
+        joint = joint if family.has_dispersion else ""
+        mean = isinstance(prior, dGamma) and family.name == "poisson"
+        single = " For a single mean ('y ~ 1'): dGamma(shape, rate, Inv_Dispersion=False)." if mean else ""
         known = ", dispersion" if family.has_dispersion or family.quasi else ""
         raise InputError(
-            f"glmb with family {family} takes dNormal(mu, Sigma{known}){joint}; got {type(prior).__name__}."
+            f"glmb with family {family} takes dNormal(mu, Sigma{known}){joint}; got {prior.label}.{single}"
         )
     return known_dispersion(family, prior)
 

@@ -58,7 +58,7 @@ class GLMDraws:
         n, p = self.coefficients.shape
         kind = "" if self.report.exact else "; Markov chain draws, not independent"
         return (
-            f"GLMDraws: {n} x {p} coefficients, {self.family} under {type(self.prior).__name__}, "
+            f"GLMDraws: {n} x {p} coefficients, {self.family} under {self.prior.label}, "
             f"{self.iters.mean():.3g} candidates per draw ({self.report.sampler}{kind})"
         )
 
@@ -68,9 +68,12 @@ def known_dispersion(family, prior):
     phi = prior.dispersion
     if family.has_dispersion or family.quasi:
         if phi is None:
+            estimated = (
+                " dIndependent_Normal_Gamma estimates it too; dGamma(shape, rate, beta), given the coefficients."
+            )
             raise InputError(
                 f"family {family.name!r} needs a known dispersion: dNormal(mu, Sigma, dispersion=...); "
-                "Prior_Setup(...).dispersion is a default. dGamma(shape, rate, beta) draws it given the coefficients."
+                f"Prior_Setup(...).dispersion is a default.{'' if family.quasi else estimated}"
             )
         return phi
     if phi is not None and np.any(np.asarray(phi) != 1.0):
@@ -126,12 +129,13 @@ def rglmb(n, y, x, family, pfamily, *, offset=None, weights=None, sampler="auto"
     x : (N, p) array_like
         Design matrix, with a column of ones for an intercept.
     family : str or Family
-        "binomial", "poisson", "Gamma", "gaussian", "quasibinomial", "quasipoisson", or an object with a link such as
-        ``families.binomial("probit")``.
+        "binomial", "poisson", "Gamma", "gaussian", "quasibinomial", "quasipoisson"; with a link "binomial(probit)" or
+        an object such as ``families.binomial("probit")``.
     pfamily : prior
         `dNormal` on the coefficients (with the dispersion, for families that have one).  For the Gamma family also
         `dGamma` on the precision, with its beta, and `dIndependent_Normal_Gamma` on both, by a Gibbs sampler that
-        is labelled as one.  For an intercept alone `dBeta` on a probability and `GammaRate` on a rate.
+        is labelled as one.  For an intercept alone `dBeta` on a probability and ``dGamma(shape, rate,
+        Inv_Dispersion=False)`` on the mean of counts, or on one over the mean of Gamma responses.
     offset : (N,) array_like, optional
         Known part of the linear predictor.
     weights : (N,) array_like, optional
@@ -234,6 +238,7 @@ def _other_prior(n, y, x, family, prior, offset, weights, rng, progress):
     else:
         name = prior.glm_sampler
         coefficients, dispersion, mode, iters = prior.glm_draws(n, *rows, family, names, rng)
+        family = prior.family_for(family)
     took = time.perf_counter() - started
     report = SamplerReport(name, True, float("nan"), float(iters.mean()), 0.0, took, ess=float(n))
     return GLMDraws(coefficients, dispersion, mode, iters, prior, family, report)

@@ -1,6 +1,7 @@
 """Response families: binomial, poisson, Gamma, gaussian, and quasi versions with a known dispersion."""
 
 import difflib
+import re
 
 from glmbayes.errors import InputError
 from glmbayes.families.base import Family
@@ -17,6 +18,7 @@ _FACTORIES = {
     "quasibinomial": quasibinomial,
     "quasipoisson": quasipoisson,
 }
+_SPELLED = re.compile(r"""\s*(\w+)\s*\(\s*(?:link\s*=\s*)?["']?(\w*)["']?\s*\)\s*""")  # as R prints or spells it
 
 
 def get(family, link=None):
@@ -25,8 +27,10 @@ def get(family, link=None):
     Parameters
     ----------
     family : str, callable or Family
-        "binomial", "poisson", "Gamma", "gaussian", "quasibinomial", "quasipoisson" (any case); or one of the
-        functions of those names; or their result.
+        "binomial", "poisson", "Gamma", "gaussian", "quasibinomial", "quasipoisson" (any case), with a link as in
+        "binomial(probit)" or "binomial(link='probit')"; or one of the functions of those names; or their result.
+        "binomial(identity)", "poisson(identity)" and "Gamma(inverse)" are models of a single mean, for conjugate
+        priors.
     link : str, optional
         Only with a name or a function.
 
@@ -35,6 +39,8 @@ def get(family, link=None):
     >>> from glmbayes import families
     >>> str(families.get("binomial", link="probit"))
     'binomial(probit)'
+    >>> families.get("poisson(identity)").linkinv(3.0)
+    array(3.)
     """
     if isinstance(family, Family):
         if link is not None and link != family.link:
@@ -42,6 +48,12 @@ def get(family, link=None):
         return family
     factory = family
     if isinstance(family, str):
+        spelled = _SPELLED.fullmatch(family)
+        if spelled:
+            family, inside = spelled.groups()
+            if link is not None and inside not in ("", link):
+                raise InputError(f"link={link!r} contradicts family '{family}({inside})'; give the link once")
+            link = inside or link
         factory = _FACTORIES.get(family.lower())
         if factory is None:
             near = difflib.get_close_matches(family.lower(), _FACTORIES, n=1)

@@ -26,6 +26,8 @@ class Family:
         Whether the weight divides the variance of the response (trials, or observations averaged).
     has_dispersion : bool
         Whether the distribution has a dispersion parameter that must be known to draw coefficients.
+    single_mean : bool
+        Whether this is a model of one mean with a conjugate prior (identity links), which has no kernel.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Family:
     scales_with_weights: ClassVar[bool] = False  # variance of a response is variance(mu) * dispersion / weight
     self_concordant: ClassVar[bool] = False
     has_dispersion: ClassVar[bool] = False
+    single_mean: ClassVar[bool] = False
 
     def linkfun(self, mu):
         """The linear predictor of a mean."""
@@ -92,6 +95,42 @@ class Family:
         return f"{self.name}({self.link})"
 
 
+class SingleMean:
+    """Mixed into a family of a single mean: its coefficient is the parameter of the response distribution itself.
+
+    The log-likelihood is not defined, let alone concave, for every real coefficient, so there is no kernel: the one
+    sampler is that of the conjugate posterior.
+
+    Attributes
+    ----------
+    conjugate_prior : str
+        How to write the prior.
+    usual_link : str
+        Of the family's regressions.
+    """
+
+    single_mean: ClassVar[bool] = True
+    self_concordant: ClassVar[bool] = False
+    conjugate_prior: ClassVar[str]
+    usual_link: ClassVar[str]
+
+    @property
+    def kernel(self):
+        raise InputError(
+            f"family {self} is for a single mean ('y ~ 1') with its conjugate prior {self.conjugate_prior}; normal "
+            f"priors go with link {self.usual_link!r}."
+        )
+
+    def linkfun(self, mu):
+        return np.asarray(mu, dtype=float)
+
+    def linkinv(self, eta):
+        return np.asarray(eta, dtype=float)
+
+    def mu_eta(self, eta):
+        return np.ones_like(eta, dtype=float)
+
+
 def require_link(name, link, allowed):
     """Refuse a link that the family does not have."""
     if link not in allowed:
@@ -103,7 +142,6 @@ def require_rows(ok, y, family, what):
     ok = np.asarray(ok)
     if not ok.all():
         row = int(np.flatnonzero(~ok)[0])
-        raise InputError(
-            f"y must be {what} for family {family.name!r}; row {row} is {np.asarray(y)[row]!r} "
-            f"({int((~ok).sum())} such rows)"
-        )
+        found = int((~ok).sum())
+        more = f", and {found - 1} more like it" if found > 1 else ""
+        raise InputError(f"y must be {what} for family {family.name!r}; row {row} is {np.asarray(y)[row]:.6g}{more}")

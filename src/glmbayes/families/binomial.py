@@ -7,7 +7,7 @@ import numpy as np
 from scipy import special
 
 from glmbayes.errors import InputError
-from glmbayes.families.base import Family, require_link, require_rows
+from glmbayes.families.base import Family, SingleMean, require_link, require_rows
 from glmbayes.families.binomial_cloglog import BinomialCloglog
 from glmbayes.families.binomial_logit import BinomialLogit
 from glmbayes.families.binomial_probit import BinomialProbit
@@ -130,12 +130,24 @@ class Binomial(Family):
         return special.gammaln(a + b - 1.0) - special.gammaln(a) - special.gammaln(b)
 
 
+class BinomialProbability(SingleMean, Binomial):
+    """Binomial responses of one probability; the coefficient is that probability."""
+
+    conjugate_prior = "dBeta(shape1, shape2)"
+    usual_link = "logit"
+
+    def log_term(self, y, eta):
+        y = np.asarray(y, dtype=float)
+        return special.xlogy(y, eta) + special.xlog1py(1.0 - y, -np.asarray(eta))
+
+
 def binomial(link="logit"):
     """The binomial family.
 
     Parameters
     ----------
-    link : {"logit", "probit", "cloglog"}
+    link : {"logit", "probit", "cloglog", "identity"}
+        "identity" is the model of a single probability, for the conjugate prior `dBeta`.
 
     Examples
     --------
@@ -143,7 +155,9 @@ def binomial(link="logit"):
     >>> binomial(link="probit").linkinv(0.0)
     np.float64(0.5)
     """
-    require_link("binomial", link, Binomial.LINKS)
+    require_link("binomial", link, (*Binomial.LINKS, "identity"))
+    if link == "identity":
+        return BinomialProbability("binomial", link)
     return Binomial("binomial", link)
 
 

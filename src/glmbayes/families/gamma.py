@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from glmbayes.families.base import Family, require_link, require_rows
+from glmbayes.families.base import Family, SingleMean, require_link, require_rows
 from glmbayes.kernels import family_terms as terms
 from glmbayes.kernels.series import exp_tail2, exp_tail4
 from glmbayes.kernels.vector_math import vector_exp
@@ -127,12 +127,34 @@ class Gamma_(Family):
         return shape * np.log(shape) + (shape - 1.0) * np.log(y) - special.gammaln(shape)
 
 
+class GammaRateFamily(SingleMean, Gamma_):
+    """Gamma responses of one mean, their shapes known; the coefficient is the rate, one over the mean."""
+
+    conjugate_prior = "dGamma(shape, rate, Inv_Dispersion=False)"
+    usual_link = "log"
+
+    def linkfun(self, mu):
+        return 1.0 / np.asarray(mu, dtype=float)
+
+    def linkinv(self, eta):
+        with np.errstate(divide="ignore"):
+            return 1.0 / np.asarray(eta, dtype=float)
+
+    def mu_eta(self, eta):
+        return -1.0 / np.square(eta)
+
+    def log_term(self, y, eta):
+        return np.log(eta) - y * eta
+
+
 def gamma(link="log"):
     """The Gamma family (R's ``Gamma``): dispersion = 1 / shape.
 
     Parameters
     ----------
-    link : {"log"}
+    link : {"log", "inverse", "identity"}
+        "inverse" is the model of a single rate, one over the mean, for the conjugate prior ``dGamma(shape, rate,
+        Inv_Dispersion=False)``; R's glmbayes calls it "identity", which is taken as another name.
 
     Examples
     --------
@@ -140,5 +162,5 @@ def gamma(link="log"):
     >>> gamma().variance(2.0)
     np.float64(4.0)
     """
-    require_link("Gamma", link, ("log",))
-    return Gamma_("Gamma", "log")
+    require_link("Gamma", link, ("log", "inverse", "identity"))
+    return Gamma_("Gamma", link) if link == "log" else GammaRateFamily("Gamma", "inverse")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from glmbayes.families.base import Family, require_link, require_rows
+from glmbayes.families.base import Family, SingleMean, require_link, require_rows
 from glmbayes.kernels import family_terms as terms
 from glmbayes.kernels.series import exp_tail2, exp_tail4
 from glmbayes.kernels.vector_math import vector_exp
@@ -122,12 +122,23 @@ class Poisson(Family):
         return -weights * special.gammaln(y + 1.0)
 
 
+class PoissonMean(SingleMean, Poisson):
+    """Poisson responses of one mean; the coefficient is that mean."""
+
+    conjugate_prior = "dGamma(shape, rate, Inv_Dispersion=False)"
+    usual_link = "log"
+
+    def log_term(self, y, eta):
+        return special.xlogy(y, eta) - eta
+
+
 def poisson(link="log"):
     """The Poisson family.
 
     Parameters
     ----------
-    link : {"log"}
+    link : {"log", "identity"}
+        "identity" is the model of a single mean, for the conjugate prior ``dGamma(shape, rate, Inv_Dispersion=False)``.
 
     Examples
     --------
@@ -135,8 +146,8 @@ def poisson(link="log"):
     >>> poisson().linkinv(0.0)
     np.float64(1.0)
     """
-    require_link("poisson", link, ("log",))
-    return Poisson("poisson", "log")
+    require_link("poisson", link, ("log", "identity"))
+    return PoissonMean("poisson", link) if link == "identity" else Poisson("poisson", "log")
 
 
 def quasipoisson(link="log"):

@@ -33,6 +33,8 @@ def marginal_effects(fit, at, columns, level, data):
     if not 0.0 < level < 1.0:
         raise InputError(f"level must be between 0 and 1; got {level!r}.")
     known = fit.design.columns
+    if not known:
+        raise InputError("the model has no columns of data: there are no effects.")
     chosen = list(known) if columns is None else [columns] if isinstance(columns, str) else list(columns)
     for name in [*chosen, *(at or {})]:
         if name not in known:

@@ -9,7 +9,7 @@ from scipy.special import ndtri
 from glmbayes.checks import EMPTY, option
 from glmbayes.design.aliasing import aliased_columns
 from glmbayes.errors import InputError
-from glmbayes.fits import effects, glm_influence, glm_loo, point_null, tall_sums
+from glmbayes.fits import effects, from_draws, glm_influence, glm_loo, point_null, tall_sums
 from glmbayes.fits.empirical import Empirical
 from glmbayes.fits.model import Fit
 from glmbayes.glm import diagnostics
@@ -32,6 +32,13 @@ class GLMFit(Fit):
     """
 
     closed_form = False
+
+    @property
+    def posterior_text(self):
+        """Where summaries come from, for printouts."""
+        if self.prior.knows_coefficients:
+            return "coefficients known; the dispersion from the draws"
+        return "from the draws; mode by Newton's method"
 
     @property
     def family(self):
@@ -77,16 +84,21 @@ class GLMFit(Fit):
 
     @cached_property
     def moments(self):
-        """Means and covariance of the draws; the dispersion is the known one."""
+        """Means and covariance of the draws, but for what is known."""
         b = self.draws.coefficients
         cov = np.atleast_2d(np.cov(b.T)) if b.shape[0] > 1 else np.full((b.shape[1],) * 2, np.nan)
+        mean = b.mean(axis=0)
+        if self.prior.knows_coefficients:
+            mean, cov = self.prior.location_scale(1.0)
         phi = self.draws.dispersion
         known = getattr(self.posterior, "dispersion", None)
         dispersion = (float(phi.mean()), float(sample_sd(phi))) if known is None else (known, 0.0)
-        return Moments(b.mean(axis=0), cov, *dispersion)
+        return Moments(mean, cov, *dispersion)
 
     def conditional(self, combinations):
         """Posterior of linear combinations (k, p) of the coefficients, from the draws."""
+        if self.prior.knows_coefficients:
+            return self.prior.conditional(np.asarray(combinations))
         return Empirical(self.draws.coefficients @ np.asarray(combinations).T)
 
     @cached_property
@@ -100,6 +112,10 @@ class GLMFit(Fit):
     def ml(self):
         """The maximum-likelihood fit; raises InputError when it does not exist (separation, aliased columns)."""
         return fit_ml(self.design, self.family)
+
+    def mean_response(self, x, shift):
+        """(m,) posterior mean of the expected response, from the draws."""
+        return from_draws.mean(self, x, shift)
 
     def maximum_likelihood(self):
         """Estimate (p,), dispersion-free covariance (p, p) and dispersion; NaN where the estimate does not exist."""

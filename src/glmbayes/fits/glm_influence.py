@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from glmbayes.errors import InputError
 from glmbayes.glm.build import prior_parts
 
 _ALONE = 1e-9  # one minus leverage below which rounding hides what is left without the row
@@ -10,6 +11,8 @@ _ALONE = 1e-9  # one minus leverage below which rounding hides what is left with
 def _information(fit):
     """Working weights, score per unit of predictor, and H^-1 with H = X'WX + P, at the posterior mean."""
     d, family = fit.design, fit.family
+    if fit.prior.knows_coefficients:
+        raise InputError("the coefficients are known under dGamma: no observation moves them.")
     eta = fit.linear_predictor
     mu, slope = family.linkinv(eta), family.mu_eta(eta)
     weights = np.ones(d.n) if d.weights is None else d.weights

@@ -131,7 +131,7 @@ def hypothesis(fit, statement):
     posterior = fit.conditional(combination)
     prior = fit.prior.conditional(combination)
     mean, sd = (float(value[0]) for value in posterior.location())
-    if fit.prior.coefficient is None:
+    if fit.prior.knows_coefficients:
         raise InputError(f"the coefficients in {statement!r} are known under {type(fit.prior).__name__}.")
     lower, upper = (float(posterior.quantile(q)[0]) + constant for q in (0.025, 0.975))
     if relation in ("=", "=="):
@@ -217,6 +217,8 @@ class DirectionalTail(NamedTuple):
 def directional_tail(fit, reference):
     """See `Fit.directional_tail`: P(d'(beta - r) <= 0 | y) with d = V^-1 (posterior mean - r)."""
     moments = fit.moments
+    if fit.prior.knows_coefficients:
+        raise InputError(f"the coefficients are known under {fit.prior.label}: there is no tail.")
     if isinstance(reference, str):
         if reference not in ("prior", "null"):
             raise InputError(f"reference_point must be 'prior', 'null' or a vector; got {reference!r}.")

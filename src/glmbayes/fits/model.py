@@ -60,7 +60,8 @@ class Fit(Showing):
     draws: Draws
     arguments: dict
 
-    closed_form = True  # posterior summaries carry no Monte Carlo error
+    closed_form = True  # a Gaussian posterior: normal given the precision, so that quadrature answers everything
+    posterior_text = "exact; MC error is that of the draws' mean"  # where summaries come from, for printouts
     n_chains = 1  # that the draws are, one after the other: 1 when they are iid
     response_notes = ()  # sentences on what is odd about the response
     exact_draws = True  # the draws are independent and exactly from the posterior
@@ -217,6 +218,14 @@ class Fit(Showing):
     def linear_predictor(self):
         """(n,) linear predictor at the posterior mean of the coefficients, offset included."""
         return self.predictor_at(self.moments.mean)
+
+    def mean_predictor(self, x, shift):
+        """(m,) posterior mean of the linear predictor of rows x (m, p) with offsets `shift` (None for none)."""
+        return x @ self.moments.mean + (0.0 if shift is None else shift)
+
+    def mean_response(self, x, shift):
+        """(m,) posterior mean of the expected response of such rows."""
+        return self.likelihood.mean(self.mean_predictor(x, shift))
 
     def fitted(self):
         """(n,) expected responses at the posterior mean of the coefficients."""

@@ -32,7 +32,7 @@ def _axes(ax, **size):
 def plot(fit, parm=None, ax=None):
     """Posterior density of each coefficient against its prior; returns an array of Axes."""
     plt = pyplot()
-    if fit.prior.coefficient is None:
+    if fit.prior.knows_coefficients:
         raise InputError(f"{type(fit.prior).__name__} keeps the coefficients fixed: there is nothing to plot.")
     chosen = pick_names(fit.names, parm)
     columns = min(3, len(chosen))

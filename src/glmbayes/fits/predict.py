@@ -30,10 +30,7 @@ def predict(fit, newdata, kind, level, weights, offset, rng):
         if not fit.closed_form:
             return from_draws.intervals(fit, likelihood, x, shift, w, level, index, generator(rng))
         return _intervals(fit, likelihood, x, shift, w, level, index)
-    if kind == "mean" and not fit.closed_form:
-        return from_draws.mean(fit, x, shift)
-    eta = x @ fit.moments.mean + (0.0 if shift is None else shift)
-    return eta if kind == "link" else fit.likelihood.mean(eta)
+    return fit.mean_response(x, shift) if kind == "mean" else fit.mean_predictor(x, shift)
 
 
 def _rows(fit, newdata, offset):

@@ -87,7 +87,7 @@ def sequential(fit):
     """
     import pandas as pd
 
-    if fit.prior.coefficient is None:
+    if fit.prior.knows_coefficients:
         raise InputError("anova needs a prior on the coefficients; dGamma keeps them fixed.")
     table, columns = [], []
     for term in fit.design.terms:

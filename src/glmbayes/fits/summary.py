@@ -117,7 +117,7 @@ class Summary:
         values["Bayesian R2"] = float(r2.mean())
         values["Bayesian R2 sd"] = float(r2.std())
         values["candidates per draw"] = float(fit.draws.iters.mean())
-        if fit.prior.coefficient is not None:
+        if not fit.prior.knows_coefficients:
             for reference in ("prior", "null"):
                 values[f"directional tail ({reference})"] = directional_tail(fit, reference).probability
         return pd.Series(values)
@@ -135,10 +135,8 @@ class Summary:
     def _heading(self):
         if not self.fit.exact_draws:
             return "Posterior (from Markov chain draws; MC error allows for their correlation):"
-        if not self.fit.closed_form:
-            return "Posterior (from the draws; mode by Newton's method):"
-        interval = "; interval from the draws" if self.hdi else ""
-        return f"Posterior (exact; MC error is that of the draws' mean{interval}):"
+        interval = "; interval from the draws" if self.hdi and self.fit.posterior_text.startswith("exact") else ""
+        return f"Posterior ({self.fit.posterior_text}{interval}):"
 
     def _interval_names(self):
         if self.hdi:
@@ -198,7 +196,7 @@ def _far_side(mixture, values):
 
 def describe_prior(fit):
     """One or two lines on the prior and where it came from."""
-    lines = [", ".join(part for part in (type(fit.prior).__name__, fit.prior._on_precision()) if part)]
+    lines = [fit.prior.description]
     if fit.setup is not None:
         settings = fit.setup.settings
         lines.append(
@@ -242,7 +240,8 @@ def _statistics_lines(s):
     kind = f"iid, {s['candidates per draw']:.3g} candidates per draw"
     if "R-hat" in s:
         kind = f"Markov chains, NOT iid: effective number {s['effective draws']:.0f}, R-hat {s['R-hat']:.3f}"
-    error = f" (standard error {s['log marginal likelihood se']:.2g})" if "log marginal likelihood se" in s else ""
+    error = s.get("log marginal likelihood se", 0.0)
+    error = "" if error == 0.0 else f" (standard error {error:.2g})"
     lines = [
         f"Observations: {int(s['observations'])}   Draws: {int(s['draws'])} ({kind})",
         _dispersion_line(s, show),

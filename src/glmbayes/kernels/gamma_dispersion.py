@@ -201,3 +201,33 @@ def gamma_dispersion_draws(rng, shape, rate, deviance, values, counts, disp_lowe
         if not accepted:
             return CAPPED, candidates
     return OK, candidates
+
+
+@jit
+def draw_gamma_dispersion(rng, y, mu, weights, shape, rate):
+    """One exact draw of the dispersion of Gamma responses with known means; for use inside your own compiled loops.
+
+    y_i ~ Gamma(shape w_i / phi, rate w_i / (phi mu_i)), and 1/phi ~ Gamma(shape, rate) a priori.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    y, mu, weights : (n,) arrays
+        Positive responses and means, weights that are not negative.
+    shape, rate : float
+        Of the prior of the precision 1 / phi (a rate, not a scale).
+
+    Returns
+    -------
+    phi : float
+        NaN unless the status is 0.
+    status : int
+        OK, IMPROPER, CAPPED or BROKEN of this module.
+    """
+    values = np.empty(y.shape[0])
+    counts = np.empty(y.shape[0])
+    k = group_weights(weights, values, counts)
+    out = np.empty(1)
+    deviance = gamma_half_deviance(y, mu, weights)
+    status, _ = gamma_dispersion_draws(rng, shape, rate, deviance, values[:k], counts[:k], 0.0, np.inf, out)
+    return (math.exp(-out[0]) if status == OK else np.nan), status

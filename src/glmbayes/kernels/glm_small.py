@@ -285,7 +285,25 @@ def small_draws(rng, fam, y, x, offset, weights, mu, low, patience, out, iters, 
 def draw_glm(rng, fam, y, x, offset, weights, mu, low):
     """One exact draw of a few coefficients with prior N(mu, low low'); for use inside your own compiled loops.
 
-    Arguments as in `small_draws`.  Returns (draw (p,), status); the draw is NaN unless the status is 0.
+    Meant for up to about six coefficients, of which the grid envelope has 3^p cells.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    fam : kernel type of the family, such as ``families.binomial().kernel``
+    y : (n,), x : (n, p), offset, weights : (n,) arrays
+        Weights multiply log-likelihood terms (binomial: trials, y the fractions); all positive.
+    mu : (p,) array
+        Prior mean.
+    low : (p, p) array
+        Lower Cholesky factor of the prior *covariance*.
+
+    Returns
+    -------
+    draw : (p,) array
+        NaN unless the status is 0.
+    status : int
+        OK, CAPPED, BROKEN, NOT_FINITE, POOR or FAILED_MODE of this module and of `glm_one`.
     """
     p = x.shape[1]
     out = np.empty((1, p))

@@ -53,19 +53,24 @@ def fit_mean(design, family):
         raise InputError(
             f"the identity link of family {family.name!r} is for a single mean, conjugate to its prior: the formula "
             f"must be 'y ~ 1' without an offset; got {design.formula}. Other models use the link "
-            f"{family.object.link!r}."
+            f"{family.usual_link!r}."
         )
-    y, weights = glm_response(design, family.object)
+    if family.name == "Gamma":
+        raise InputError(
+            f"there is no default prior for family {family}: give its parameters, dGamma(shape, rate, "
+            "Inv_Dispersion=False)."
+        )
+    y, weights = glm_response(design, family)
     mean = float(np.average(y, weights=weights))
     if mean == 0.0 or (family.name == "binomial" and mean == 1.0):
         raise InputError(
             f"every row of the response {design.response.name} is {mean:g}: a prior centred on that mean would be "
             "improper. Give the parameters of a prior of your own."
         )
-    deviance = float(np.sum(family.object.deviance(y, np.full_like(y, mean), weights)))
+    deviance = float(np.sum(family.deviance(y, np.full_like(y, mean), weights)))
     return MLFit(
         coefficients=np.array([mean]),
-        root=np.array([[np.sqrt(float(family.object.variance(mean)) / weights.sum())]]),
+        root=np.array([[np.sqrt(float(family.variance(mean)) / weights.sum())]]),
         dispersion=1.0,
         null_intercept=mean,
         deviance=deviance,

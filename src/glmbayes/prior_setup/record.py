@@ -6,7 +6,6 @@ import numpy as np
 
 from glmbayes.checks import option
 from glmbayes.design import Design
-from glmbayes.errors import InputError
 from glmbayes.glm_response import glm_response
 from glmbayes.prior_setup.conjugate import ConjugateBinomial, ConjugatePoisson
 from glmbayes.prior_setup.fit import MLFit
@@ -164,7 +163,7 @@ class PriorSetup:
         if self.family == "gaussian":
             return _GAUSSIAN
         if self.link == "identity":
-            return ()
+            return ("dGamma",) if self.family == "poisson" else ("dBeta",)
         return ("dNormal", "dGamma") if self.family == "Gamma" else ("dNormal",)
 
     def prior(self, kind=None):
@@ -176,20 +175,20 @@ class PriorSetup:
             Gaussian: "dIndependent_Normal_Gamma" (mu, Sigma, shape_ING, rate), the default, "dNormal_Gamma" (mu,
             Sigma_0, shape, rate), "dNormal" (mu, Sigma, dispersion) or "dGamma" (shape, rate_gamma, coefficients).
             Gamma: "dNormal" (mu, Sigma, dispersion), the default, or "dGamma" (shape, rate, coefficients).  Others:
-            "dNormal" (mu, Sigma), with the dispersion of quasi families.
+            "dNormal" (mu, Sigma), with the dispersion of quasi families.  Identity link: the conjugate prior, "dGamma"
+            of a Poisson mean or "dBeta" of a probability.
         """
         import pandas as pd
 
         from glmbayes import priors
 
-        if not self.kinds:
-            raise InputError(
-                f"a model with family {self.family}(identity) is a single mean: its conjugate prior has the parameters "
-                f"in conj_{self.family}."
-            )
         if kind is None:
-            kind = "dIndependent_Normal_Gamma" if self.family == "gaussian" else "dNormal"
+            kind = "dIndependent_Normal_Gamma" if self.family == "gaussian" else self.kinds[0]
         option(kind, "prior" if self.family == "gaussian" else f"prior for family {self.family!r}", self.kinds)
+        if self.conj_poisson is not None:
+            return priors.dGamma(self.conj_poisson.shape, self.conj_poisson.rate, Inv_Dispersion=False)
+        if self.conj_binomial is not None:
+            return priors.dBeta(self.conj_binomial.shape1, self.conj_binomial.shape2)
         mu = pd.Series(self.mu, index=list(self.names))  # the prior keeps the names
         if kind == "dNormal":
             known = self.settings.dispersion_source != "fixed"
@@ -235,10 +234,11 @@ class PriorSetup:
     def _describe_priors(self):
         if self.conj_poisson is not None:
             c = self.conj_poisson
-            return [f"conjugate prior of the rate: Gamma(shape = {c.shape:.6g}, rate = {c.rate:.6g})"]
+            law = f"Gamma(shape = {c.shape:.6g}, rate = {c.rate:.6g})"
+            return [f"conjugate prior of the mean, built by .prior(): {law}"]
         if self.conj_binomial is not None:
             c = self.conj_binomial
-            return [f"conjugate prior of the probability: Beta({c.shape1:.6g}, {c.shape2:.6g})"]
+            return [f"conjugate prior of the probability, built by .prior(): Beta({c.shape1:.6g}, {c.shape2:.6g})"]
         lines = {"dNormal": "mu, Sigma" if self.settings.dispersion_source == "fixed" else "mu, Sigma, dispersion"}
         if self.family == "gaussian":
             lines["dNormal_Gamma"] = f"mu, Sigma_0, shape = {self.shape:.6g}, rate = {self.rate:.6g}"

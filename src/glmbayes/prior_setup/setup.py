@@ -4,12 +4,12 @@ import sys
 
 import numpy as np
 
+from glmbayes import families
 from glmbayes.checks import option, scalar
 from glmbayes.design import build_design
 from glmbayes.errors import InputError
 from glmbayes.prior_setup.arguments import by_name, prior_weights, resolve_weights_type
 from glmbayes.prior_setup.conjugate import conjugate_parameters, fit_mean
-from glmbayes.prior_setup.family_name import resolve_family
 from glmbayes.prior_setup.gaussian import calibrate
 from glmbayes.prior_setup.glm import glm_parameters
 from glmbayes.prior_setup.ml import fit_ml
@@ -139,7 +139,7 @@ def prior_setup_from_design(
     effects_source="null_effects",
 ):
     """Prior_Setup on a Design, without parsing the formula again; see `Prior_Setup` for the parameters."""
-    family = resolve_family(family)
+    family = families.get(family)
     option(intercept_source, "intercept_source", ("null_model", "full_model"))
     option(effects_source, "effects_source", ("null_effects", "full_model"))
     k = scalar(k, "k", at_least=0.0)
@@ -153,8 +153,7 @@ def prior_setup_from_design(
             f"weights_type is for Gaussian models; with family {family.name!r} weights multiply log-likelihood terms. "
             "Leave it out."
         )
-    conjugate = family.link == "identity" and not gaussian
-    fit = fit_mean(design, family) if conjugate else fit_ml(design, family.object, weights_type or "frequency")
+    fit = fit_mean(design, family) if family.single_mean else fit_ml(design, family, weights_type or "frequency")
     names = design.names
     intercept = names[0] == "(Intercept)"
     estimated = gaussian or family.name == "Gamma"
@@ -173,7 +172,7 @@ def prior_setup_from_design(
         parameters = calibrate(fit, mu, pwt, sd, n_prior, k, dispersion)._asdict()
     else:
         parameters = glm_parameters(fit, family.name, pwt, sd, n_prior, k, dispersion)
-    if conjugate:
+    if family.single_mean:
         parameters |= conjugate_parameters(family.name, fit, float(mu[0]), n_prior)
     if dispersion is not None:
         source = "given"
@@ -201,7 +200,7 @@ def _given_dispersion(dispersion, family):
     if dispersion is None:
         return None
     dispersion = scalar(dispersion, "dispersion", above=0.0)
-    if not family.free:
+    if not (family.has_dispersion or family.quasi):
         if dispersion != 1.0:
             quasi = "quasibinomial" if family.name == "binomial" else "quasipoisson"
             raise InputError(

@@ -1,5 +1,6 @@
 """Priors: frozen values that describe a distribution and build the posterior of a regression."""
 
+from glmbayes.priors.conjugate import GammaRate, dBeta
 from glmbayes.priors.gamma import dGamma
 from glmbayes.priors.independent_normal import dIndependent_Normal
 from glmbayes.priors.independent_normal_gamma import dIndependent_Normal_Gamma
@@ -9,6 +10,8 @@ from glmbayes.priors.sigma import dExponential, dFlat, dHalfCauchy, dHalfNormal,
 from glmbayes.priors.wishart import dHuangWand, dWishart
 
 __all__ = [
+    "GammaRate",
+    "dBeta",
     "dExponential",
     "dFlat",
     "dGamma",

@@ -121,6 +121,17 @@ class Prior(Frozen):
     """Base of the priors on a regression: a coefficient part and something about the precision."""
 
     __slots__ = ()
+    knows_coefficients = False  # they are given, not estimated
+
+    @property
+    def label(self):
+        """The name that builds it."""
+        return type(self).__name__
+
+    @property
+    def description(self):
+        """One line for printouts: what it is, and what it says about the precision."""
+        return ", ".join(part for part in (self.label, self._on_precision()) if part)
 
     @property
     def mu(self):

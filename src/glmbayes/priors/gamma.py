@@ -26,6 +26,7 @@ from glmbayes.priors.base import (
     set_field,
 )
 from glmbayes.priors.coefficients import coefficient_names, order_of
+from glmbayes.priors.conjugate import GammaRate
 from glmbayes.random import generator
 from glmbayes.rows import errors_at
 
@@ -43,6 +44,9 @@ class dGamma(Prior):
         The known coefficients; named input is matched by name.  (J, p) varies by block.
     disp_lower, disp_upper : float, optional
         Limits on the dispersion phi.  None (the default) does not truncate.
+    Inv_Dispersion : bool
+        False makes another prior of it, without beta and limits: on the single mean of Poisson responses, or the rate
+        (one over the mean) of Gamma responses, see `glmbayes.priors.GammaRate`.
 
     Notes
     -----
@@ -57,8 +61,20 @@ class dGamma(Prior):
     """
 
     __slots__ = ("_beta", "disp_lower", "disp_upper", "names", "rate", "shape")
+    knows_coefficients = True
 
-    def __init__(self, shape, rate, beta=None, *, disp_lower=None, disp_upper=None):
+    def __new__(cls, shape, rate, beta=None, *, disp_lower=None, disp_upper=None, Inv_Dispersion=True):
+        if Inv_Dispersion:
+            return super().__new__(cls)
+        for name, value in (("beta", beta), ("disp_lower", disp_lower), ("disp_upper", disp_upper)):
+            if value is not None:
+                raise InputError(
+                    f"{name} has no meaning with Inv_Dispersion=False, a prior on the mean of Poisson responses or the "
+                    "rate of Gamma responses: leave it out."
+                )
+        return GammaRate(shape, rate)
+
+    def __init__(self, shape, rate, beta=None, *, disp_lower=None, disp_upper=None, Inv_Dispersion=True):
         names = None
         if beta is not None:
             if type(beta) is not np.ndarray:
@@ -109,8 +125,8 @@ class dGamma(Prior):
         beta = self._beta
         if beta is None:
             raise InputError(
-                "dGamma needs the coefficients of a Gaussian model: dGamma(shape, rate, beta=...). To estimate them "
-                "too use dNormal_Gamma or dIndependent_Normal_Gamma."
+                "dGamma needs the coefficients of the model: dGamma(shape, rate, beta=...). To estimate them too use "
+                "dIndependent_Normal_Gamma, or dNormal_Gamma in a Gaussian model."
             )
         if beta.ndim != 1:
             raise InputError("this prior's beta varies by block: use rlmb_blocks.")
