@@ -167,7 +167,7 @@ def test_a_curvature_bound_that_is_too_good_is_caught(fault, rng):
     cubic = replace(shape.cubic, alpha=0.2 * shape.cubic.alpha, rest=0.2 * shape.cubic.rest, whole=np.inf)
     broken = {
         "cubic": replace(shape, cubic=cubic),
-        "quartic": replace(shape, cubic=replace(cubic, whole=0.0), quartic=replace(shape.quartic, whole=0.0)),
+        "quartic": replace(shape, cubic=replace(cubic, whole=0.0), quartic=replace(shape.quartic, values=0.0 * shape.quartic.values)),
         "rate": replace(shape, rate=0.02 * shape.rate),
     }[fault]
     wrong = RadialSampler.build(sampler.white, broken)

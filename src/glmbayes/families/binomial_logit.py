@@ -81,8 +81,19 @@ def _(fam, eta, y, t):
 
 @terms.cubic_c.register(BinomialLogit)
 def _(fam, eta, y, t):
-    e = math.exp(-max(abs(eta) - t, 0.0))
-    return e / ((1.0 + e) * (1.0 + e))  # (log omega)'' = -2 omega, largest where the interval is nearest 0
+    # log omega(eta + s) = log omega(eta) - g s - c(s) s^2, c(s) = 2 (-bracket(s)) / s^2 the average of omega between with
+    # weights 1 - u: largest towards 0, rising up to s = 2 |eta| and falling beyond (omega is even and unimodal)
+    a = abs(eta)
+    e = math.exp(-max(a - t, 0.0))
+    nearest = e / ((1.0 + e) * (1.0 + e))
+    s = min(t, 2.0 * a)
+    if s < 0.01:
+        return nearest
+    if s > 30.0:
+        return min(nearest, math.tanh(0.5 * a) / (2.0 * a))  # the largest of all
+    e = math.exp(-a)
+    small = e / (1.0 + e)
+    return min(nearest, 2.0 * (math.log1p(small * math.expm1(s)) - small * s) / (s * s) * (1.0 + 1e-12))
 
 
 @terms.fourth_bounds.register(BinomialLogit)

@@ -28,9 +28,7 @@ def curvature_bounds(shape: Shape, knots, cubic):
         slope=shape.squeeze.slope,
         rate=shape.rate,
         cubic=cubic,
-        quartic=shape.quartic.whole,
-        far=shape.quartic.far,
-        edge=shape.quartic.edge,
+        quartic=shape.quartic.up_to(knots),
         box=box,
     )
 
