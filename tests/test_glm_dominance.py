@@ -165,9 +165,10 @@ def test_a_curvature_bound_that_is_too_good_is_caught(fault, rng):
     sampler = _radial(logistic_recipe(rng, 60, 6) | {"family": _family("binomial")})
     shape = sampler.shape
     cubic = replace(shape.cubic, alpha=0.2 * shape.cubic.alpha, rest=0.2 * shape.cubic.rest, whole=np.inf)
+    quartic = replace(shape.quartic, values=np.zeros_like(shape.quartic.values))
     broken = {
         "cubic": replace(shape, cubic=cubic),
-        "quartic": replace(shape, cubic=replace(cubic, whole=0.0), quartic=replace(shape.quartic, values=0.0 * shape.quartic.values)),
+        "quartic": replace(shape, cubic=replace(cubic, whole=0.0), quartic=quartic),
         "rate": replace(shape, rate=0.02 * shape.rate),
     }[fault]
     wrong = RadialSampler.build(sampler.white, broken)

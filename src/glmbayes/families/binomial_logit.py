@@ -81,8 +81,8 @@ def _(fam, eta, y, t):
 
 @terms.cubic_c.register(BinomialLogit)
 def _(fam, eta, y, t):
-    # log omega(eta + s) = log omega(eta) - g s - c(s) s^2, c(s) = 2 (-bracket(s)) / s^2 the average of omega between with
-    # weights 1 - u: largest towards 0, rising up to s = 2 |eta| and falling beyond (omega is even and unimodal)
+    # log omega(eta + s) = log omega(eta) - g s - c(s) s^2, c(s) = -2 bracket(s) / s^2 the average of omega in between,
+    # weights 2 (1 - u): largest towards 0, rising up to s = 2 |eta| and falling beyond (omega is even and unimodal)
     a = abs(eta)
     e = math.exp(-max(a - t, 0.0))
     nearest = e / ((1.0 + e) * (1.0 + e))

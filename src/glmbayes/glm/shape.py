@@ -13,7 +13,7 @@ from glmbayes.kernels.radial_envelope import Squeeze
 
 _STEPS = ((0.0, 30), (0.1, 60), (0.4, 100))  # products of a full fourth-order bound by the loss that it may cause:
 # they certify it within factors 1.5, 1.1 and 1.03
-_DENSE_UP_TO = 80_000_000  # n p^4: four times the multiplications of the explicit fourth-order matrix
+_DENSE_FROM, _DENSE_UP_TO = 8, 30  # the explicit fourth-order matrix costs n p^4 / 4, a step 2 n p^2
 _FEW_STEPS_FROM, _FEWEST_STEPS_FROM, _FEWEST_STEPS = 10_000_000, 100_000_000, 20  # multiplications of a product
 _EDGE = 5.0  # radius past the shell at sqrt(p) up to which intervals of the linear predictor are considered
 _LOCAL_GAIN = 0.7  # bounds on the intervals replace global ones if they take the sum of w h^2 |fourth| below this
@@ -202,12 +202,12 @@ def _quartic_bounds(design, leverage, rng, draws):
         undecided = p * p * light / 24.0
         if p == 1 or undecided < 0.01 or draws * min(undecided, 1.0) * (p + 70) < 60 * p * p:
             return light
-        if work * p * p < _DENSE_UP_TO:
-            return min(light, tensors.quartic_dense(design, row_weights, rng))
         loss = 0.25 * float(np.trace(C))
         steps = max(count for level, count in _STEPS if loss >= level)
         if work > _FEW_STEPS_FROM:
             steps = _STEPS[0][1] if work < _FEWEST_STEPS_FROM else _FEWEST_STEPS
+        if p * p < _DENSE_FROM * steps and p <= _DENSE_UP_TO:
+            return min(light, tensors.quartic_dense(design, row_weights, rng))
         return min(light, tensors.quartic_full(design, row_weights, C, rng, steps))
 
     return bound

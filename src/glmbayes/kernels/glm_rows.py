@@ -85,6 +85,32 @@ def add_third_tensor(Xt, third, T):
 
 
 @jit
+def add_quartic_matrix(Xt, row_weights, M):
+    """M += sum of w_i u_i u_i', u_i the entries j <= k of x_i x_i' in the orthonormal basis of symmetric matrices.
+
+    row_weights >= 0.
+    """
+    n, p = Xt.shape
+    root_2 = math.sqrt(2.0)
+    pairs = np.empty((min(_BLOCK, n), p * (p + 1) // 2))
+    for lo in range(0, n, _BLOCK):
+        m = min(_BLOCK, n - lo)
+        for i in range(m):
+            c = 0
+            root = math.sqrt(row_weights[lo + i])
+            for j in range(p):
+                s = root * Xt[lo + i, j]
+                pairs[i, c] = s * Xt[lo + i, j]
+                c += 1
+                s *= root_2
+                for k in range(j + 1, p):
+                    pairs[i, c] = s * Xt[lo + i, k]
+                    c += 1
+        B = pairs[:m]
+        M += np.dot(B.T, B)
+
+
+@jit
 def add_quartic_product(Xt, row_weights, U, out):
     """out += sum of w_i (x_i' U x_i) x_i x_i' for a symmetric U: the fourth-moment operator applied to U."""
     n, p = Xt.shape
@@ -194,6 +220,21 @@ def add_log_ratio(fam, Xt, y, weights, eta, constants, mode, Z, out):
                 _sum_in_fours(fam, V, y[lo:hi], w, eta[lo:hi], k, out[first:last])
             else:
                 _sum_quickly(fam, V, y[lo:hi], w, eta[lo:hi], k, out[first:last])
+
+
+@jit
+def add_log_likelihoods(fam, X, y, weights, offset, coefficients, out):
+    """out_c += sum_i w_i l(x_i' beta_c + o_i; y_i), without constants, for every row beta_c of coefficients."""
+    n = X.shape[0]
+    for lo in range(0, n, _BLOCK):
+        hi = min(lo + _BLOCK, n)
+        V = np.dot(coefficients, X[lo:hi].T)
+        for c in range(V.shape[0]):
+            s = 0.0
+            for i in range(lo, hi):
+                if weights[i] > 0.0:
+                    s += weights[i] * terms.loglik(fam, V[c, i - lo] + offset[i], y[i])
+            out[c] += s
 
 
 @jit
