@@ -3,10 +3,13 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from glmbayes.kernels import family_terms as terms
-from glmbayes.kernels.vector_math import vector_exp
+from glmbayes.kernels.vector_math import single_exp, vector_exp
 
 _SERIES_BELOW = 1e-4
+_ONE = np.float32(1.0)
 
 
 class BinomialLogit(NamedTuple):
@@ -136,3 +139,10 @@ def _(fam, constant, v):
     small = abs(constant)
     t = math.copysign(1.0, constant) * v
     return small * t, 1.0 + small * (vector_exp(t) - 1.0)
+
+
+@terms.single_parts.register(BinomialLogit)
+def _(fam, constant, v):
+    small = abs(constant)
+    t = np.copysign(_ONE, constant) * v
+    return small * t, _ONE + small * (single_exp(t) - _ONE)

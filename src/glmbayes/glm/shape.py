@@ -91,11 +91,15 @@ def measure(white: Whitened, self_concordant, draws=10_000):
         root_h=root_h,
         slope=float(np.linalg.norm(white.gradient)),
         edge=edge,
+        cubics=np.empty(0),
+        knots=np.empty(0),
+        K=np.empty((0, 0)),
+        K_slope=np.empty((0, 0)),
     )
     box_radii, box = np.empty(0), np.empty(0)
     needed = math.isinf(quartic.values[-1])
     if needed or (n * p < _BOX_UP_TO and cubic.whole * p**1.5 > _BOX_FROM):
-        box_radii, box = _box(white, leverage, 64 if needed else 24)
+        box_radii, box = _box(white, leverage, 64 if needed else 16)
     return Shape(
         Q=Q,
         rate=root_h if self_concordant else math.inf,
