@@ -1,15 +1,18 @@
 """The envelope lies above the posterior: maximised numerically, not only looked at where candidates fall."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from glmbayes.errors import SamplerError
 from glmbayes.glm.chooser import choose
-from glmbayes.glm.radial import RadialSampler, radial_heights
+from glmbayes.glm.radial import RadialSampler, build_envelope, radial_heights, upper_table
 from glmbayes.glm.shape import measure
 from glmbayes.glm.tall import TallSampler, tall_heights
+from glmbayes.glm.tensors import full_third
 from glmbayes.glm.whiten import whiten
-from glmbayes.kernels.radial_envelope import propose
+from glmbayes.kernels.radial_envelope import propose, upper_value
 from tests.glm_cases import adversarial, logistic_recipe
 
 TOLERANCE = 1e-9
@@ -130,6 +133,52 @@ def test_recipe(n, p, rng):
     assert climb(value, starts(rng, p, 12), rng, rounds=25).max() <= TOLERANCE
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_upper_bounds_in_the_candidates_own_cubic(name, rng):
+    """The squeeze's rejections: f is below the bound that uses the direction's own third-order form."""
+    sampler = _radial(CASES[name])
+    shape, p = sampler.shape, sampler.white.size
+    if not (np.isfinite(shape.quartic.values[-1]) and 0.0 < shape.cubic.whole < np.inf):
+        return
+    squeeze = sampler.squeeze._replace(**upper_table(shape, build_envelope(shape, p)[1]))
+    T = full_third(squeeze.third, p)
+
+    def value(Z):
+        r = np.linalg.norm(Z, axis=1)
+        cubic = np.einsum("abc,ia,ib,ic->i", T, Z, Z, Z, optimize=True) / r**3
+        upper = np.array([upper_value(squeeze, *pair) for pair in zip(r, cubic)])
+        return sampler.log_ratio(Z) - upper
+
+    best = climb(value, starts(rng, p), rng)
+    assert best.max() <= TOLERANCE
+
+
+@pytest.mark.parametrize(("n", "p"), [(61, 3), (200, 20), (3002, 12)])
+def test_single_precision_stays_within_its_bounds(n, p, rng):
+    sampler = _radial(logistic_recipe(rng, n, p) | {"family": _family("binomial")})
+    assert sampler.single is not None
+    Z = np.vstack([starts(rng, p, 2000), 3.0 * starts(rng, p, 500)])
+    low, high = sampler.log_ratio_bounds(Z)
+    f = sampler.log_ratio(Z)
+    assert np.all((low <= f) & (f <= high))
+    near = np.linalg.norm(Z, axis=1) < 1.5 * np.sqrt(p)
+    assert np.max((high - low)[near]) < 0.02  # narrow enough to decide most candidates
+
+
+def test_single_precision_and_upper_bounds_change_no_draw(rng):
+    case = logistic_recipe(rng, 600, 9) | {"family": _family("binomial")}
+    case["X"][:, 1:] *= np.exp(rng.standard_normal((600, 1)))  # leverage, so that the squeeze leaves much open
+    sampler = _radial(case)
+    assert sampler.single is not None and sampler.squeeze.cubics.size
+    plain = replace(sampler, single=None, squeeze=sampler.squeeze._replace(cubics=np.empty(0)))
+    for seed in range(5):
+        Z, accepted, left = sampler.candidates(sampler.streams(seed), 4000)
+        Z0, accepted0, left0 = plain.candidates(plain.streams(seed), 4000)
+        np.testing.assert_array_equal(Z, Z0)
+        np.testing.assert_array_equal(accepted, accepted0)
+        assert left < left0
+
+
 def _family(name):
     from glmbayes import families
 
@@ -160,14 +209,13 @@ def test_tall_first_stage(rng):
 @pytest.mark.parametrize("fault", ["cubic", "quartic", "rate"])
 def test_a_curvature_bound_that_is_too_good_is_caught(fault, rng):
     """Planted fault: bounds at half their size break dominance, and the guard stops the draws."""
-    from dataclasses import replace
-
     sampler = _radial(logistic_recipe(rng, 60, 6) | {"family": _family("binomial")})
     shape = sampler.shape
     cubic = replace(shape.cubic, alpha=0.2 * shape.cubic.alpha, rest=0.2 * shape.cubic.rest, whole=np.inf)
+    quartic = replace(shape.quartic, values=np.zeros_like(shape.quartic.values))
     broken = {
         "cubic": replace(shape, cubic=cubic),
-        "quartic": replace(shape, cubic=replace(cubic, whole=0.0), quartic=replace(shape.quartic, whole=0.0)),
+        "quartic": replace(shape, cubic=replace(cubic, whole=0.0), quartic=quartic),
         "rate": replace(shape, rate=0.02 * shape.rate),
     }[fault]
     wrong = RadialSampler.build(sampler.white, broken)

@@ -1,5 +1,8 @@
 """Draws and evidence against quadrature and importance sampling."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -136,15 +139,15 @@ def test_planted_faults_are_seen(fault, rng):
         _assert_marginals(draws, marginals)
 
 
-def _importance(case, post, rng, count):
-    """Posterior mean and sd with standard errors by importance sampling from a t with 8 degrees of freedom."""
+def _importance(case, post, rng, count, df=8, scale=1.1):
+    """Posterior mean and sd with standard errors by importance sampling from a t with `df` degrees of freedom."""
     p = post.mode.size
     L = np.linalg.cholesky(post.covariance)
     e = rng.standard_normal((count, p))
-    g = rng.chisquare(8, count) / 8
+    g = rng.chisquare(df, count) / df
     t = e / np.sqrt(g)[:, None]
-    log_q = -0.5 * (8 + p) * np.log1p((t**2).sum(axis=1) / 8)
-    theta = post.mode + 1.1 * t @ L.T
+    log_q = -0.5 * (df + p) * np.log1p((t**2).sum(axis=1) / df)
+    theta = post.mode + scale * t @ L.T
     log_w = np.concatenate([log_density(case, part) for part in np.array_split(theta, 40)]) - log_q
     w = np.exp(log_w - log_w.max())
     w /= w.sum()
@@ -164,6 +167,21 @@ def test_against_importance_sampling(n, p, family, rng):
     se = draws.std(axis=0) / np.sqrt(len(draws))
     assert np.all(np.abs(draws.mean(axis=0) - mean) < 4.5 * np.hypot(se, mean_se))
     assert np.all(np.abs(draws.std(axis=0) - sd) < 4.5 * np.hypot(se, sd_se))  # se is conservative for the sd
+
+
+@pytest.mark.parametrize(
+    ("n", "p", "sampler"), [(1000, 20, "radial"), (4000, 50, "radial"), (6000, 20, "radial"), (6000, 20, "tall")]
+)
+def test_many_coefficients_against_importance_sampling(n, p, sampler, rng):
+    case = logistic_recipe(rng, n, p)
+    family = families.get("binomial")
+    post = build_glm_posterior(**case, sampler=sampler)
+    mean, mean_se, sd, sd_se = _importance(case | {"family": family}, post, rng, 10_000, df=30, scale=1.02)
+    count = 10_000
+    drawn = post.draw(count, rng).coefficients
+    assert np.all(mean_se < 3.0 * sd / np.sqrt(count))  # the reference is worth a ninth of its points at least
+    assert np.all(np.abs(drawn.mean(axis=0) - mean) < 4.5 * np.hypot(sd / np.sqrt(count), mean_se))
+    assert np.all(np.abs(drawn.std(axis=0) - sd) < 4.5 * np.hypot(sd / np.sqrt(count), sd_se))
 
 
 @pytest.mark.parametrize("name", ["logit n < p", "probit n < p", "poisson n < p"])
@@ -205,6 +223,40 @@ def test_draws_depend_on_the_seed_only(monkeypatch):
     np.testing.assert_array_equal(first.coefficients, second.coefficients)
     np.testing.assert_array_equal(first.candidates, second.candidates)
     assert not np.array_equal(post.draw(9000, 12).coefficients, first.coefficients)
+
+
+_SCRIPT = """
+import sys
+import numpy as np
+from glmbayes.glm.posterior import build_glm_posterior
+rng = np.random.default_rng(3)
+found = {}
+for n, p in ((2000, 20), (9000, 12)):
+    X = np.column_stack([np.ones(n), rng.standard_normal((n, p - 1))])
+    y = (rng.random(n) < 0.5).astype(float)
+    post = build_glm_posterior(y, X, np.zeros(n), np.ones(n), "binomial", np.zeros(p), np.eye(p))
+    draws = post.draw(6000, 5)
+    found |= {f"coefficients{n}": draws.coefficients, f"candidates{n}": draws.candidates}
+np.savez(sys.argv[1], **found)
+"""
+
+
+def test_draws_do_not_depend_on_the_number_of_threads(tmp_path):
+    """The same candidates and decisions; coefficients to rounding: matrix products may sum in another order."""
+    found = []
+    for threads in ("1", "2"):
+        path = tmp_path / f"{threads}.npz"
+        names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+        environment = os.environ | dict.fromkeys(names, threads)
+        subprocess.run([sys.executable, "-c", _SCRIPT, str(path)], env=environment, check=True)
+        found.append(np.load(path))
+    one, two = found
+    assert {"candidates2000", "candidates9000"} <= set(one)
+    for name in one:
+        if name.startswith("candidates"):
+            np.testing.assert_array_equal(one[name], two[name])
+        else:
+            np.testing.assert_allclose(one[name], two[name], rtol=1e-9, atol=1e-12)
 
 
 def test_candidates_are_counted(rng):

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from glmbayes.kernels.series import exp_tail2, exp_tail4
-from glmbayes.kernels.vector_math import vector_exp, vector_log
+from glmbayes.kernels.vector_math import single_exp, single_log, vector_exp, vector_log
 
 
 @njit
@@ -27,6 +27,25 @@ def test_exp_and_log(rng):
     )
     np.testing.assert_allclose(_map(q, False), np.log(q), rtol=4e-16, atol=3e-16)
     assert vector_log(1.0) == 0.0
+
+
+@njit
+def _map_single(x, exponential):
+    out = np.empty_like(x)
+    for i in range(x.size):
+        out[i] = single_exp(x[i]) if exponential else single_log(x[i])
+    return out
+
+
+def test_exp_and_log_in_single_precision(rng):
+    unit = 2.0**-24
+    x = np.concatenate([rng.uniform(-87, 87, 200_000), rng.uniform(-1, 1, 200_000)]).astype(np.float32)
+    error = _map_single(x, True) / np.exp(x.astype(float)) - 1.0
+    assert np.abs(error).max() < 5.0 * unit
+    q = np.concatenate([np.exp(rng.uniform(-80, 80, 200_000)), 1.0 + 1e-3 * rng.standard_normal(200_000)])
+    q = q.astype(np.float32)
+    true = np.log(q.astype(float))
+    assert np.max(np.abs(_map_single(q, False) - true) / (1.0 + np.abs(true))) < 2.0 * unit
 
 
 def test_python_and_compiled_agree():

@@ -3,10 +3,13 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from glmbayes.kernels import family_terms as terms
-from glmbayes.kernels.vector_math import vector_exp
+from glmbayes.kernels.vector_math import single_exp, vector_exp
 
 _SERIES_BELOW = 1e-4
+_ONE = np.float32(1.0)
 
 
 class BinomialLogit(NamedTuple):
@@ -81,8 +84,19 @@ def _(fam, eta, y, t):
 
 @terms.cubic_c.register(BinomialLogit)
 def _(fam, eta, y, t):
-    e = math.exp(-max(abs(eta) - t, 0.0))
-    return e / ((1.0 + e) * (1.0 + e))  # (log omega)'' = -2 omega, largest where the interval is nearest 0
+    # log omega(eta + s) = log omega(eta) - g s - c(s) s^2, c(s) = -2 bracket(s) / s^2 the average of omega in between,
+    # weights 2 (1 - u): largest towards 0, rising up to s = 2 |eta| and falling beyond (omega is even and unimodal)
+    a = abs(eta)
+    e = math.exp(-max(a - t, 0.0))
+    nearest = e / ((1.0 + e) * (1.0 + e))
+    s = min(t, 2.0 * a)
+    if s < 0.01:
+        return nearest
+    if s > 30.0:
+        return min(nearest, math.tanh(0.5 * a) / (2.0 * a))  # the largest of all
+    e = math.exp(-a)
+    small = e / (1.0 + e)
+    return min(nearest, 2.0 * (math.log1p(small * math.expm1(s)) - small * s) / (s * s) * (1.0 + 1e-12))
 
 
 @terms.fourth_bounds.register(BinomialLogit)
@@ -125,3 +139,10 @@ def _(fam, constant, v):
     small = abs(constant)
     t = math.copysign(1.0, constant) * v
     return small * t, 1.0 + small * (vector_exp(t) - 1.0)
+
+
+@terms.single_parts.register(BinomialLogit)
+def _(fam, constant, v):
+    small = abs(constant)
+    t = np.copysign(_ONE, constant) * v
+    return small * t, _ONE + small * (single_exp(t) - _ONE)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from glmbayes.fits.blocks import linear_predictor, observation_blocks
+from glmbayes.kernels import glm_rows
 
 _TERMS = 50_000_000  # draws x observations up to which every draw is used
 _FEWEST = 30
@@ -20,15 +21,31 @@ def expected_deviance(fit):
     the quadratic itself is that of all draws.
     """
     used = draws_used(fit)
-    total = 0.0
-    for rows in observation_blocks(fit.design.n, used):
-        total = total - 2.0 * fit.log_lik_rows(rows, slice(used)).sum(axis=1)
+    total = -2.0 * log_likelihoods(fit, used)
     if used == fit.n_draws:
         return float(total.mean())
     shift = fit.draws.coefficients - fit.moments.mean
     gradient, information = _quadratic(fit)
     quadratic = shift @ gradient + np.einsum("ij,jk,ik->i", shift, information, shift)
     return float((total - quadratic[:used]).mean() + quadratic.mean())
+
+
+def log_likelihoods(fit, used):
+    """(used,) log-likelihood of all the data at the first draws."""
+    d, family = fit.design, fit.family
+    coefficients = np.ascontiguousarray(fit.draws.coefficients[:used])
+    dispersion = fit.draws.dispersion[:used]
+    weights = np.ones(d.n) if d.weights is None else d.weights
+    offset = np.zeros(d.n) if d.offset is None else d.offset
+    total = np.zeros(used)
+    for rows in observation_blocks(d.n, used):
+        glm_rows.add_log_likelihoods(
+            family.kernel, d.X[rows], d.y[rows], weights[rows], offset[rows], coefficients, total
+        )
+    kept = weights > 0.0
+    values, which = np.unique(dispersion, return_inverse=True)
+    constants = np.array([family.log_constant(d.y[kept], weights[kept], value) for value in values])
+    return total / dispersion + constants[which]
 
 
 def _quadratic(fit):

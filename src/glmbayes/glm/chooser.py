@@ -43,7 +43,7 @@ def estimate_radial(sampler: RadialSampler):
     """From the envelope's mass, and the squeeze's share of undecided candidates in a short pilot run."""
     n, p = sampler.white.design.shape
     undecided = (sampler.pilot(_PILOT) + 0.5) / (_PILOT + 1)
-    each = costs.candidate(p) + costs.cubic(p) + undecided * costs.evaluation(n, p)
+    each = costs.candidate(p) + costs.cubic(p) + undecided * costs.evaluation(n, p, sampler.single is not None)
     candidates = _laplace_candidates(sampler)
     return Estimate(sampler.name, sampler, candidates, candidates * each)
 

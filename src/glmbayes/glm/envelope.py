@@ -37,14 +37,18 @@ class Cubic:
 
 @dataclass(frozen=True)
 class Quartic:
-    """c sum omega v^4 <= whole over unit vectors: within the radius `edge`, and `far` times that beyond.
+    """c sum omega v^4 <= values[k] over unit vectors within radii[k], the last of which is infinite.
 
-    Infinite for a family without a cubic-quartic bound.
+    The constants c of the rows, and with them the values, grow with the radius; infinite for a family without a
+    cubic-quartic bound.
     """
 
-    whole: float
-    far: float
-    edge: float
+    radii: np.ndarray
+    values: np.ndarray
+
+    def up_to(self, radii):
+        """The bound within each of these radii."""
+        return self.values[np.searchsorted(self.radii, radii)]
 
 
 def polar_cells(p, cubic):

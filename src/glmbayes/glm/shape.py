@@ -13,10 +13,12 @@ from glmbayes.kernels.radial_envelope import Squeeze
 
 _STEPS = ((0.0, 30), (0.1, 60), (0.4, 100))  # products of a full fourth-order bound by the loss that it may cause:
 # they certify it within factors 1.5, 1.1 and 1.03
-_DENSE_UP_TO = 80_000_000  # n p^4: four times the multiplications of the explicit fourth-order matrix
+_DENSE_FROM, _DENSE_UP_TO = 8, 30  # the explicit fourth-order matrix costs n p^4 / 4, a step 2 n p^2
 _FEW_STEPS_FROM, _FEWEST_STEPS_FROM, _FEWEST_STEPS = 10_000_000, 100_000_000, 20  # multiplications of a product
 _EDGE = 5.0  # radius past the shell at sqrt(p) up to which intervals of the linear predictor are considered
 _LOCAL_GAIN = 0.7  # bounds on the intervals replace global ones if they take the sum of w h^2 |fourth| below this
+_RADII = (2.0, 1.6, 1.3, 1.1, 0.9, 0.7, 0.4)  # in units of the shell: where fourth-order bounds of their own may pay,
+_SHRUNK, _QUARTIC_FROM = 0.9, 0.5  # if the rows' constants shrink below that share and p^2 times the bound is above
 _TENSOR_UP_TO = 64  # coefficients: beyond, the p^4 numbers of the third-order bound do not fit
 _ALL_AXES_UP_TO = 30
 # Box bounds help a cubic one only in small problems far from quadratic.
@@ -33,7 +35,6 @@ class Shape:
         See `glmbayes.kernels.radial_bounds.Curvature`.
     cubic : Cubic
     quartic : Quartic
-        Its `edge` is also the radius within which squeeze and the rows' bounds hold.
     squeeze : Squeeze
     box_radii, box : arrays
         Curvature bound valid up to each radius; empty when not computed.
@@ -78,9 +79,7 @@ def measure(white: Whitened, self_concordant, draws=10_000):
     cubic, T = _cubic(white.design, third, omega, leverage, rng)
     bound = _quartic_bounds(white.design, leverage, rng, draws)
     up_bound, down_bound = _bound_both(bound, up, down)
-    whole = _cubic_quartic(bound, c_omega, c_far, up, up_bound, n * p * p)
-    far = max(_largest_ratio(c_far, c_omega), 1.0) if math.isfinite(whole) else 1.0
-    quartic = Quartic(whole, far, edge)
+    quartic = _quartic(white, leverage, bound, [edge, math.inf], [c_omega, c_far], up, up_bound)
     squeeze = Squeeze(
         third=T,
         alpha=cubic.alpha,
@@ -92,11 +91,15 @@ def measure(white: Whitened, self_concordant, draws=10_000):
         root_h=root_h,
         slope=float(np.linalg.norm(white.gradient)),
         edge=edge,
+        cubics=np.empty(0),
+        knots=np.empty(0),
+        K=np.empty((0, 0)),
+        K_slope=np.empty((0, 0)),
     )
     box_radii, box = np.empty(0), np.empty(0)
-    needed = math.isinf(whole)
+    needed = math.isinf(quartic.values[-1])
     if needed or (n * p < _BOX_UP_TO and cubic.whole * p**1.5 > _BOX_FROM):
-        box_radii, box = _box(white, leverage, 64 if needed else 24)
+        box_radii, box = _box(white, leverage, 64 if needed else 16)
     return Shape(
         Q=Q,
         rate=root_h if self_concordant else math.inf,
@@ -130,18 +133,35 @@ def _largest_ratio(a, b):
     return float(np.max(np.divide(a, b, out=np.zeros_like(a), where=b > 0.0)))
 
 
-def _cubic_quartic(bound, c_omega, c_far, up, up_bound, work):
-    """c S4 of the cubic-quartic bound near the mode."""
-    if not np.all(np.isfinite(c_far)):
-        return math.inf
-    if not np.any(c_far):
-        return 0.0
+def _quartic(white, leverage, bound, radii, c_omega, up, up_bound):
+    """c S4 of the cubic-quartic bound, from the rows' c omega within two radii, the second of which is infinite."""
+    n, p = white.design.shape
+    near, far = c_omega
+    if not np.all(np.isfinite(far)):
+        return Quartic(np.array([math.inf]), np.array([math.inf]))
+    if not np.any(far):
+        return Quartic(np.array([math.inf]), np.zeros(1))
     # c omega <= share * up row by row spares the largest problems a bound of their own
-    share = _largest_ratio(c_omega, up)
-    quartic = share * up_bound if math.isfinite(share) else math.inf
-    if work < _FEWEST_STEPS_FROM or math.isinf(quartic):
-        quartic = min(quartic, bound(c_omega))
-    return quartic
+    share = _largest_ratio(near, up)
+    whole = share * up_bound if math.isfinite(share) else math.inf
+    if n * p * p < _FEWEST_STEPS_FROM or math.isinf(whole):
+        whole = min(whole, bound(near))
+    radii, values = list(radii), [whole, whole * max(_largest_ratio(far, near), 1.0)]
+    # smaller radii, as long as the constants shrink and it matters
+    squares = np.square(leverage)
+    size = last = float(near @ squares)
+    smaller = [np.empty(n) for _ in range(4)]
+    for radius in math.sqrt(p) * np.array(_RADII):
+        if p * p * whole < _QUARTIC_FROM or radius >= radii[0]:
+            continue
+        glm_rows.interval_terms(white.kernel, white.y, white.weights, white.eta, leverage, radius, *smaller)
+        size = float(smaller[0] @ squares)
+        if size > _SHRUNK * last:
+            continue
+        last = size
+        radii.insert(0, radius)
+        values.insert(0, min(bound(smaller[0]), values[0]))
+    return Quartic(np.array(radii), np.array(values))
 
 
 def _cubic(design, third, omega, leverage, rng):
@@ -186,12 +206,12 @@ def _quartic_bounds(design, leverage, rng, draws):
         undecided = p * p * light / 24.0
         if p == 1 or undecided < 0.01 or draws * min(undecided, 1.0) * (p + 70) < 60 * p * p:
             return light
-        if work * p * p < _DENSE_UP_TO:
-            return min(light, tensors.quartic_dense(design, row_weights, rng))
         loss = 0.25 * float(np.trace(C))
         steps = max(count for level, count in _STEPS if loss >= level)
         if work > _FEW_STEPS_FROM:
             steps = _STEPS[0][1] if work < _FEWEST_STEPS_FROM else _FEWEST_STEPS
+        if p * p < _DENSE_FROM * steps and p <= _DENSE_UP_TO:
+            return min(light, tensors.quartic_dense(design, row_weights, rng))
         return min(light, tensors.quartic_full(design, row_weights, C, rng, steps))
 
     return bound

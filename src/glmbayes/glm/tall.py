@@ -53,7 +53,7 @@ class TallSampler:
         tau = envelope.polar_cells(p, shape.cubic)
         worst = max(float(shape.cubic.over(tau).max()), 0.0)
         # beyond four standard deviations past the shell the radial envelope takes over at no loss
-        edge = min(0.999 * convex_up_to(worst, total_up), math.sqrt(p) + 4.0, shape.quartic.edge)
+        edge = min(0.999 * convex_up_to(worst, total_up), math.sqrt(p) + 4.0, shape.squeeze.edge)
         if edge * shape.squeeze.root_h > 50.0 or edge < 0.5 * math.sqrt(p):
             return None
         knots = envelope.radial_knots(p, lambda points: worst_bounds(shape, points, tau))

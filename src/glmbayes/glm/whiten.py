@@ -6,6 +6,7 @@ import numpy as np
 
 from glmbayes.errors import ImproperPosteriorError, SamplerError
 from glmbayes.kernels import glm_mode
+from glmbayes.kernels.jit import plain
 from glmbayes.kernels.linalg import cholesky, invert_lower
 
 _COMPILED_UP_TO = 2_000_000  # entries of X: beyond, passes are single calls from Python, so that Ctrl-C works
@@ -104,7 +105,7 @@ def whiten(kernel, X, y, weights, offset, mu, precision):
     eta, row_score, omega = np.empty(n), np.empty(n), np.empty(n)
     search = glm_mode.find_mode
     if X.size > _COMPILED_UP_TO:
-        search = getattr(search, "py_func", search)
+        search = plain(search, "evaluate")
     mode, L, log_peak, _, status = search(kernel, X, y, weights, offset, mu, precision, eta, row_score, omega)
     if status == glm_mode.NOT_POSITIVE_DEFINITE:
         _inverse_factor(np.zeros((1, 1)))

@@ -10,6 +10,7 @@ not depend on eta.
 import functools
 import math
 
+import numpy as np
 from numba import types
 from numba.extending import overload
 
@@ -126,3 +127,9 @@ def quick_parts(fam, constant, v):
     sums whose total weight is moderate: the error does not shrink with v.
     """
     return math.nan, 1.0
+
+
+@by_family
+def single_parts(fam, constant, v):
+    """`quick_parts` in single precision, errors as in `single_rows`; (nan, 1) if there is no such form."""
+    return constant * np.float32(math.nan), constant

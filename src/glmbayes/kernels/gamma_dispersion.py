@@ -14,8 +14,9 @@ import math
 
 import numpy as np
 
-from glmbayes.kernels.gaps import exp_gap, log1p_gap, stirling_remainder, stirling_slope
+from glmbayes.kernels.gaps import log1p_gap, stirling_remainder, stirling_slope
 from glmbayes.kernels.jit import jit
+from glmbayes.kernels.series import exp_tail2
 from glmbayes.kernels.tangent_envelope import (
     ACCEPT_SLACK,
     envelope_candidate,
@@ -101,7 +102,7 @@ def _log_density(d, v0, base, half, rate_v, values, counts):
     half = a + n/2, rate_v = (b + D) v0 and base = sum r at v0 = exp(t0).
     """
     v = v0 * math.exp(d)
-    f = (half - rate_v) * d - rate_v * exp_gap(d) - _remainders(v, values, counts) + base
+    f = (half - rate_v) * d - rate_v * exp_tail2(d) - _remainders(v, values, counts) + base
     return f, half - rate_v * math.exp(d) + stirling_slopes(v, values, counts)
 
 

@@ -1,21 +1,10 @@
-"""Elementary functions less their tangents or asymptotes, free of cancellation."""
+"""A logarithm less its tangent, log-gamma and its slope less their asymptotes: free of cancellation."""
 
 import math
 
 from glmbayes.kernels.jit import jit
 
 _LOG_ROOT_2PI = 0.5 * math.log(2.0 * math.pi)
-
-
-@jit
-def exp_gap(v):
-    """exp(v) - 1 - v >= 0."""
-    if abs(v) > 0.3:
-        return math.expm1(v) - v
-    s = 1.0
-    for k in range(14, 2, -1):
-        s = 1.0 + v * s / k
-    return 0.5 * v * v * s
 
 
 @jit

@@ -23,6 +23,7 @@ NOT_FINITE = 3
 _MAX_STEPS = 200
 _MAX_HALVINGS = 60
 _BLOCK = 256
+_PIECE = 1_000_000_000  # multiplications between looks for Ctrl-C: 0.1 s
 _HAND_LOOP = 6  # up to this many coefficients a hand loop beats a call into BLAS
 
 
@@ -177,6 +178,34 @@ def converged(size, last_size):
 
 
 @jit
+def evaluate(fam, X, y, weights, offset, theta, mu, P, eta, row_score, row_curvature, grad, H):
+    """Log posterior at theta (no constants), its gradient and information, all rows in pieces; see `newton_pass`."""
+    n, p = X.shape
+    grad[:] = 0.0
+    H[:] = 0.0
+    value = add_prior(theta, mu, P, grad, H)
+    piece = max(_PIECE // (p * p), 1)
+    for lo in range(0, n, piece):
+        hi = min(lo + piece, n)
+        value += newton_pass(
+            fam,
+            X[lo:hi],
+            y[lo:hi],
+            weights[lo:hi],
+            offset[lo:hi],
+            theta,
+            eta[lo:hi],
+            row_score[lo:hi],
+            row_curvature[lo:hi],
+            grad,
+            H,
+        )
+        if not value > -np.inf:
+            return -np.inf
+    return value
+
+
+@jit
 def find_mode(fam, X, y, weights, offset, mu, P, eta, row_score, row_curvature):
     """Mode, Cholesky factor of the information there, log posterior, whitened gradient norm and status.
 
@@ -194,28 +223,45 @@ def find_mode(fam, X, y, weights, offset, mu, P, eta, row_score, row_curvature):
     Returns
     -------
     theta : (p,), L : (p, p), value : float, gradient_norm : float, status : int
+
+    Notes
+    -----
+    ``plain(find_mode, "evaluate")`` is the same for large problems, and notices Ctrl-C.
     """
-    p = X.shape[1]
+    n, p = X.shape
     theta = mu.copy()
     grad = np.zeros(p)
     H = np.zeros((p, p))
-    value = newton_pass(fam, X, y, weights, offset, theta, eta, row_score, row_curvature, grad, H)
-    value += add_prior(theta, mu, P, grad, H)
+    value = evaluate(fam, X, y, weights, offset, theta, mu, P, eta, row_score, row_curvature, grad, H)
 
     trial_grad = np.zeros(p)
     trial_H = np.zeros((p, p))
     trial = np.empty(p)
-    scoring_step(fam, X, y, weights, offset, row_score, row_curvature, trial_grad, trial_H)
+    current = False  # whether eta, row_score and row_curvature are those at theta
+    piece = max(_PIECE // (p * p), 1)
+    for lo in range(0, n, piece):
+        hi = min(lo + piece, n)
+        scoring_step(
+            fam,
+            X[lo:hi],
+            y[lo:hi],
+            weights[lo:hi],
+            offset[lo:hi],
+            row_score[lo:hi],
+            row_curvature[lo:hi],
+            trial_grad,
+            trial_H,
+        )
     for j in range(p):
         for k in range(p):
             trial_grad[j] += P[j, k] * mu[k]
             trial_H[j, k] += P[j, k]
     if newton_direction(trial_grad, trial_H, trial) >= 0.0:
-        trial_grad[:] = 0.0
-        trial_H[:] = 0.0
-        trial_value = newton_pass(fam, X, y, weights, offset, trial, eta, row_score, row_curvature, trial_grad, trial_H)
-        trial_value += add_prior(trial, mu, P, trial_grad, trial_H)
+        trial_value = evaluate(
+            fam, X, y, weights, offset, trial, mu, P, eta, row_score, row_curvature, trial_grad, trial_H
+        )
         if trial_value > value:
+            current = True
             theta, trial = trial, theta
             grad, trial_grad = trial_grad, grad
             H, trial_H = trial_H, H
@@ -230,20 +276,17 @@ def find_mode(fam, X, y, weights, offset, mu, P, eta, row_score, row_curvature):
         if not size >= 0.0:
             return theta, H, value, np.inf, NOT_POSITIVE_DEFINITE
         if converged(size, last):
-            if size > 0.0:
-                newton_pass(fam, X, y, weights, offset, theta, eta, row_score, row_curvature, trial_grad, trial_H)
+            if not current:
+                evaluate(fam, X, y, weights, offset, theta, mu, P, eta, row_score, row_curvature, trial_grad, trial_H)
             return theta, H, value, math.sqrt(size), OK
         step = 1.0
         done = False
         for _ in range(_MAX_HALVINGS):
             for j in range(p):
                 trial[j] = theta[j] + step * direction[j]
-            trial_grad[:] = 0.0
-            trial_H[:] = 0.0
-            trial_value = newton_pass(
-                fam, X, y, weights, offset, trial, eta, row_score, row_curvature, trial_grad, trial_H
+            trial_value = evaluate(
+                fam, X, y, weights, offset, trial, mu, P, eta, row_score, row_curvature, trial_grad, trial_H
             )
-            trial_value += add_prior(trial, mu, P, trial_grad, trial_H)
             slope = 0.0
             for j in range(p):
                 slope += trial_grad[j] * direction[j]
@@ -257,5 +300,6 @@ def find_mode(fam, X, y, weights, offset, mu, P, eta, row_score, row_curvature):
         grad, trial_grad = trial_grad, grad
         H, trial_H = trial_H, H
         value = trial_value
+        current = True
         last = size
     return theta, H, value, math.sqrt(last), NOT_CONVERGED

@@ -16,6 +16,7 @@ BY_ROW, QUICK, EQUAL_WEIGHTS = 0, 1, 2  # ways to sum the log-likelihood terms
 
 _FARTHEST = 680.0  # |v| from which vector_exp or a product of exponentials may overflow
 _BLOCK = 128
+_TENSOR_BLOCK = 256
 _CANDIDATES = 64  # with a block of rows, small enough for the first-level cache to help
 
 
@@ -68,33 +69,75 @@ def add_gram(Xt, row_weights, H):
 
 
 @jit
-def add_third_tensor(Xt, third, T):
-    """T += sum of third_i x_i (x) x_i (x) x_i, stored as (p (p + 1) / 2, p): pairs j <= k in row-major order."""
+def add_third_tensor(Xt, third, sums):
+    """sums += the entries j <= k <= l of sum of third_i x_i (x) x_i (x) x_i; others of its entries may be filled too.
+
+    sums is (p (p + 1) / 2, p), row k (k + 1) / 2 + j for the pair j <= k: the pairs up to a column come first, so that
+    the columns l of a stripe need the first ones only.
+    """
     n, p = Xt.shape
+    stripe = 5 if p <= 32 else 17
+    for lo in range(0, n, _TENSOR_BLOCK):
+        m = min(_TENSOR_BLOCK, n - lo)
+        columns = np.ascontiguousarray(Xt[lo : lo + m].T)
+        pairs = np.empty((p * (p + 1) // 2, m))
+        scaled = np.empty(m)
+        c = 0
+        for k in range(p):
+            for i in range(m):
+                scaled[i] = third[lo + i] * columns[k, i]
+            for j in range(k + 1):
+                for i in range(m):
+                    pairs[c, i] = scaled[i] * columns[j, i]
+                c += 1
+        left = 0
+        while left < p:
+            right = min(left + stripe, p)
+            needed = right * (right + 1) // 2
+            sums[:needed, left:right] += np.dot(pairs[:needed], columns[left:right].T)
+            left = right
+
+
+@jit
+def add_quartic_matrix(Xt, row_weights, M):
+    """M += sum of w_i u_i u_i', u_i the entries j <= k of x_i x_i' in the orthonormal basis of symmetric matrices.
+
+    row_weights >= 0.
+    """
+    n, p = Xt.shape
+    root_2 = math.sqrt(2.0)
     pairs = np.empty((min(_BLOCK, n), p * (p + 1) // 2))
     for lo in range(0, n, _BLOCK):
         m = min(_BLOCK, n - lo)
         for i in range(m):
             c = 0
+            root = math.sqrt(row_weights[lo + i])
             for j in range(p):
-                s = third[lo + i] * Xt[lo + i, j]
-                for k in range(j, p):
+                s = root * Xt[lo + i, j]
+                pairs[i, c] = s * Xt[lo + i, j]
+                c += 1
+                s *= root_2
+                for k in range(j + 1, p):
                     pairs[i, c] = s * Xt[lo + i, k]
                     c += 1
-        T += np.dot(pairs[:m].T, Xt[lo : lo + m])
+        B = pairs[:m]
+        M += np.dot(B.T, B)
 
 
 @jit
 def add_quartic_product(Xt, row_weights, U, out):
-    """out += sum of w_i (x_i' U x_i) x_i x_i' for a symmetric U: the fourth-moment operator applied to U."""
+    """out += sum of w_i (x_i' U x_i) x_i x_i' for a symmetric U: the fourth-moment operator applied to U.
+
+    Xt, row_weights and U may be float32; sums over blocks of rows are in the precision of `out`.
+    """
     n, p = Xt.shape
     for lo in range(0, n, _BLOCK):
         m = min(_BLOCK, n - lo)
         B = Xt[lo : lo + m]
         V = np.dot(B, U)
         for i in range(m):
-            s = 0.0
-            for j in range(p):
+            s = V[i, 0] * B[i, 0]
+            for j in range(1, p):
                 s += V[i, j] * B[i, j]
             s *= row_weights[lo + i]
             for j in range(p):
@@ -194,6 +237,21 @@ def add_log_ratio(fam, Xt, y, weights, eta, constants, mode, Z, out):
                 _sum_in_fours(fam, V, y[lo:hi], w, eta[lo:hi], k, out[first:last])
             else:
                 _sum_quickly(fam, V, y[lo:hi], w, eta[lo:hi], k, out[first:last])
+
+
+@jit
+def add_log_likelihoods(fam, X, y, weights, offset, coefficients, out):
+    """out_c += sum_i w_i l(x_i' beta_c + o_i; y_i), without constants, for every row beta_c of coefficients."""
+    n = X.shape[0]
+    for lo in range(0, n, _BLOCK):
+        hi = min(lo + _BLOCK, n)
+        V = np.dot(coefficients, X[lo:hi].T)
+        for c in range(V.shape[0]):
+            s = 0.0
+            for i in range(lo, hi):
+                if weights[i] > 0.0:
+                    s += weights[i] * terms.loglik(fam, V[c, i - lo] + offset[i], y[i])
+            out[c] += s
 
 
 @jit

@@ -37,3 +37,11 @@ def jit(func):
     if stamp is not None:
         cache_file._source_stamp = (stamp, SOURCE_DIGEST)
     return compiled
+
+
+def plain(func, *callees):
+    """`func` as ordinary Python, which notices Ctrl-C, and with it the functions of its module that are named."""
+    if not hasattr(func, "py_func"):
+        return func
+    names = func.py_func.__globals__
+    return type(func.py_func)(func.py_func.__code__, names | {name: plain(names[name]) for name in callees})

@@ -27,11 +27,8 @@ class Curvature(NamedTuple):
     rate : float
         kappa >= 1 - Q (1 - exp(-rate r)): self-concordance; infinite if it does not hold.
     cubic : (cells,) array
-    quartic : float
-        kappa >= 1 - Q (1 - exp(-(cubic r + quartic r^2) / Q)) for r <= edge; quartic infinite if there is no such
-        bound.
-    far, edge : float
-        Beyond `edge` the same with `far` times quartic.
+    quartic : (knots,) array
+        kappa >= 1 - Q (1 - exp(-(cubic r + quartic[j] r^2) / Q)) up to knot j; infinite if there is no such bound.
     box : (knots,) array
         kappa >= box[j] between knots j - 1 and j; 0 where it is not known.
     """
@@ -40,9 +37,7 @@ class Curvature(NamedTuple):
     slope: float
     rate: float
     cubic: np.ndarray
-    quartic: float
-    far: float
-    edge: float
+    quartic: np.ndarray
     box: np.ndarray
 
 
@@ -114,7 +109,7 @@ def bound_heights(curvature, knots, K, K_slope):
             b = knots[j]
             first = common0[j]
             second = common1[j]
-            s4 = curvature.quartic * (1.0 if b <= curvature.edge else curvature.far)
+            s4 = curvature.quartic[j]
             if s4 < np.inf:
                 middle = 1.0 - Q + Q * math.exp(_exponent(Q, s3, s4, 0.5 * (a + b)))
                 if middle > common_middle[j]:

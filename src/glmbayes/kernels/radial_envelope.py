@@ -64,6 +64,8 @@ class Squeeze(NamedTuple):
 
     T(z, z, z) = r^3 (alpha tau + gamma tau^3 +- rest);
     remainder in r^4/24 * [-(down + growing e^(r root_h)), up] for r <= edge.
+    f <= -K(r), convex, K and its slope in row k at the radii `knots` when T(z, z, z) <= r^3 cubics[k]; no rows if
+    looking there costs more than the data.
     """
 
     third: np.ndarray
@@ -76,6 +78,27 @@ class Squeeze(NamedTuple):
     root_h: float
     slope: float
     edge: float
+    cubics: np.ndarray
+    knots: np.ndarray
+    K: np.ndarray
+    K_slope: np.ndarray
+
+
+@jit
+def upper_value(squeeze, r, cubic):
+    """An upper bound on f at radius r where T(z, z, z) = r^3 cubic: the curvature bound in the direction's own T."""
+    cubics, knots = squeeze.cubics, squeeze.knots
+    if cubics.shape[0] < 2 or not cubic < cubics[-1]:
+        return np.inf
+    k = 0
+    if cubic > cubics[0]:
+        k = int((cubic - cubics[0]) / (cubics[1] - cubics[0]) * (1.0 + 1e-12)) + 1
+        k = min(k, cubics.shape[0] - 1)
+    j = np.searchsorted(knots, r)
+    below = max(j - 1, 0)
+    above = min(j, knots.shape[0] - 1)
+    low = squeeze.K[k, below] + squeeze.K_slope[k, below] * (r - knots[below])
+    return -max(low, squeeze.K[k, above] + squeeze.K_slope[k, above] * (r - knots[above]))
 
 
 @jit
@@ -285,12 +308,15 @@ def propose(rng, env, squeeze, Z, need, log_u, verdict):
         axial = (squeeze.alpha + squeeze.gamma * tau * tau) * tau
         verdict[c] = UNDECIDED
         if r > squeeze.edge:
+            if squeeze.cubics.shape[0]:
+                rows[n_open] = c
+                n_open += 1
             continue
         if centre + r3 * (axial - squeeze.rest) - r4 * low - gradient >= need[c]:
             verdict[c] = ACCEPT
         elif centre + r3 * (axial + squeeze.rest) + r4 * squeeze.up + gradient < need[c]:
             verdict[c] = REJECT
-        elif r4 * min(low, squeeze.up) < 5.0:
+        elif squeeze.cubics.shape[0] or r4 * min(low, squeeze.up) < 5.0:
             rows[n_open] = c
             n_open += 1
     pairs = np.empty((_SQUEEZE_BLOCK, p * (p + 1) // 2))
@@ -299,6 +325,11 @@ def propose(rng, env, squeeze, Z, need, log_u, verdict):
     for i in range(n_open):
         c = rows[i]
         r = radius[c]
+        if upper_value(squeeze, r, third[i] / (r * r * r)) < need[c]:
+            verdict[c] = REJECT
+            continue
+        if r > squeeze.edge:
+            continue
         r4 = r * r * r * r / 24.0
         centre = -0.5 * r * r + third[i] / 6.0
         gradient = squeeze.slope * r

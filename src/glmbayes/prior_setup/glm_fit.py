@@ -14,6 +14,7 @@ from glmbayes.checks import EMPTY
 from glmbayes.errors import InputError
 from glmbayes.glm_response import glm_response
 from glmbayes.kernels import glm_mode
+from glmbayes.kernels.jit import plain
 from glmbayes.prior_setup.fit import MLFit, invert_triangle
 from glmbayes.rows import reduce
 
@@ -143,7 +144,7 @@ def _newton(family, Q, y, weights, offset):
     n, p = Q.shape
     search = glm_mode.find_mode
     if Q.size > _COMPILED_UP_TO:
-        search = getattr(search, "py_func", search)
+        search = plain(search, "evaluate")
     work = np.empty(n), np.empty(n), np.empty(n)
     mode, factor, _, gradient, status = search(
         family.kernel, Q, y, weights, offset, np.zeros(p), np.zeros((p, p)), *work
