@@ -25,6 +25,7 @@ from glmbayes.priors import (
     dIndependent_Normal_Gamma,
     dNormal,
     dNormal_Gamma,
+    dRatio,
     dUniform,
     dWishart,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "dIndependent_Normal_Gamma",
     "dNormal",
     "dNormal_Gamma",
+    "dRatio",
     "dUniform",
     "dWishart",
     "datasets",

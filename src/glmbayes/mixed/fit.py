@@ -23,7 +23,7 @@ class MixedFit:
     method : "iid" or "MCMC"
     draws : MixedDraws
         beta (n, p), sigma2 (n,), covariance and effects of each term.
-    posterior : IidPosterior or None
+    posterior : IidPosterior, RatioPosterior or None
     se : (n,) array or None
         Known standard deviations of the observations.
     frequency : bool
@@ -85,8 +85,7 @@ class MixedFit:
         if self.posterior is None:
             return self.draws.beta.mean(axis=0), self.draws.beta.std(axis=0, ddof=1)
         p, m = self.design.p, self.design.terms[0].m
-        mean, sd, _ = self.posterior.moments(np.eye(p, p + m))
-        return mean, sd
+        return self.posterior.moments(np.eye(p, p + m))
 
     def _series(self, values):
         import pandas as pd

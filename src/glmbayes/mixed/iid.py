@@ -6,6 +6,7 @@ from glmbayes.kernels.linalg import eliminate
 from glmbayes.mixed.draws import MixedDraws
 from glmbayes.mixed.priors import refuse_improper, sigma_terms
 from glmbayes.posteriors.one_variance import OneVariance
+from glmbayes.posteriors.two_levels import defined
 from glmbayes.priors.wishart import CovariancePrior
 
 _MOST_GROUPS = 2000  # a dense singular value decomposition of this size takes seconds
@@ -14,7 +15,7 @@ _MOST_GROUPS = 2000  # a dense singular value decomposition of this size takes s
 def iid_reason(design, priors, se):
     """None when the exact engine applies, else why it does not."""
     if se is None:
-        return "the residual variance is unknown (no se=)"
+        return "the residual variance is unknown: give se=, or a prior on the ratio of the standard deviations, dRatio"
     if len(design.terms) != 1 or design.terms[0].q != 1:
         return "it needs a single random term with one effect per group"
     if isinstance(priors.terms[design.terms[0].label], CovariancePrior):
@@ -63,18 +64,17 @@ class IidPosterior:
         return MixedDraws(beta, np.ones(n), (covariance,), (effects,), 1), iters
 
     def moments(self, combinations):
-        """Mean and sd of combinations (k, p + m) of (beta, effects), by quadrature, and of the group sd."""
+        """Mean and sd of combinations (k, p + m) of (beta, effects), by quadrature; NaN, inf where undefined."""
         if self.population is not None:
             mu, low = self.population.coefficient.mu, self.population.coefficient.low
             shift = combinations[:, : self.p] @ mu
             combinations = np.column_stack([combinations[:, self.p :], combinations[:, : self.p] @ low])
         else:
             shift = 0.0
-        weight, t, mean, variance = self.engine.moments(combinations)
+        weight, _, mean, variance = self.engine.moments(combinations)
         centre = weight @ mean
         sd = np.sqrt(weight @ (variance + (mean - centre) ** 2))
-        tau = np.exp(-0.5 * t)
-        return centre + shift, sd, float(weight @ tau)
+        return defined(centre + shift, sd, self.engine.levels.drifting(combinations), self.engine.tail)
 
 
 def _by_group(y, X, z, factor):

@@ -35,23 +35,18 @@ class Reduced:
     scale_y: float
 
 
-def reduce_design(design, priors, se, weights, frequency):
-    """Reduce the rows of a mixed design; `se` (n,) and `weights` (n,) or None."""
-    root_w = np.ones(design.n) if weights is None else np.sqrt(weights)
-    if se is not None:
-        root_w = root_w / se
-    y = design.y if design.fixed.offset is None else design.y - design.fixed.offset
-    y = y * root_w
-    X = design.fixed.X * root_w[:, None]
+def least_squares(y, X, names):
+    """Residuals (n,), orthonormal columns (n, p) of X, the matrix (p, p) that takes their coefficients to those of X,
+    and the least squares coefficients (p,).
+    """
     p = X.shape[1]
     size = np.sqrt((X**2).sum(axis=0))
     orthonormal, r = np.linalg.qr(X / size)
     dependent = np.abs(np.diag(r)) < 1e-10
     if dependent.any():
-        names = [design.fixed.names[i] for i in np.nonzero(dependent)[0]]
         raise FormulaError(
-            f"the fixed effect(s) {', '.join(names)} are linear combinations of those before them: drop them from the "
-            "formula."
+            f"the fixed effect(s) {', '.join(names[i] for i in np.nonzero(dependent)[0])} are linear combinations of "
+            "those before them: drop them from the formula."
         )
     unscale = np.linalg.inv(r) / size[:, None]
     # where n = p the last residuals are rounding; subtracting twice keeps them orthogonal to X
@@ -61,6 +56,19 @@ def reduce_design(design, priors, se, weights, frequency):
         step = unscale @ (orthonormal.T @ rest)
         beta_hat += step
         rest = rest - X @ step
+    return rest, orthonormal, unscale, beta_hat
+
+
+def reduce_design(design, priors, se, weights, frequency):
+    """Reduce the rows of a mixed design; `se` (n,) and `weights` (n,) or None."""
+    root_w = np.ones(design.n) if weights is None else np.sqrt(weights)
+    if se is not None:
+        root_w = root_w / se
+    y = design.y if design.fixed.offset is None else design.y - design.fixed.offset
+    y = y * root_w
+    X = design.fixed.X * root_w[:, None]
+    p = X.shape[1]
+    rest, orthonormal, unscale, beta_hat = least_squares(y, X, design.fixed.names)
 
     main = max(design.factors.values(), key=lambda f: len(f.labels))
     terms = design.terms
