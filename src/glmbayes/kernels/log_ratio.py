@@ -2,11 +2,11 @@
 
 With everything else integrated out of a random-intercept model with conjugate residual variance, u = exp(t) = 1 / r^2,
 
-    f(t) = a t - c / u - d / u^1/2 - e log(1 + u / g) - 1/2 sum_i w_i log(1 + lambda_i u) - h log S(t),
-    S(t) = s + sum_i q_i lambda_i u / (1 + lambda_i u),
+    f(t) = a t - c / u - d / u^1/2 - e log(1 + u / g) + 1/2 sum_i w_i log L_i(t) - h log S(t),
+    S(t) = s + sum_i q_i L_i(t),   L_i(t) = lambda_i u / (1 + lambda_i u),
 
 where S is the sum of squares that is left at ratio r, 2 h its degrees of freedom and w_i a multiplicity.  All terms but
-the last are concave in t; S is a sum of logistic functions.
+the last are concave in t; S is a sum of logistic functions L_i, each the exponential of a concave function.
 
 Coefficients can be large (h = 1e8, w = 1e6), so everything is a difference of two values, term by term free of
 cancellation.
@@ -21,6 +21,7 @@ from glmbayes.kernels.jit import jit
 from glmbayes.kernels.log_density import precision, share_rise, shares
 
 _HUGE = 1e250  # odds above it enter by their logarithm
+_TINY = 1e-290  # below it products underflow
 _CLOSE = 0.5  # steps in t below it go through log1p
 
 
@@ -55,38 +56,51 @@ def _growth(lam, t0, u0, t1, u1):
 
 
 @jit
-def left_over(f, t):
-    """(log S, derivative of S, S) at t; the logarithm is right where S itself underflows."""
+def log_share_rise(lam, t0, u0, t1, u1):
+    """log(L(t1) / L(t0)) of a logistic function."""
+    share0, rest0 = shares(lam * u0)
+    share1, rest1 = shares(lam * u1)
+    delta = t1 - t0
+    if min(share0, share1) < _TINY:
+        return delta - _growth(lam, t0, u0, t1, u1)
+    ratio = share_rise(share0, rest0, share1, rest1, delta, -math.expm1(-abs(delta))) / share0
+    return math.log1p(ratio) if ratio > -0.5 else math.log(share1 / share0)
+
+
+@jit
+def log_left_over(f, t):
+    """log S, also where S underflows."""
     u = precision(t)
     total = f.rest
-    slope = 0.0
     per_u = 0.0
     for i in range(f.lam.shape[0]):
         share, other = shares(f.lam[i] * u)
         total += f.q[i] * share
-        slope += f.q[i] * share * other
         per_u += f.q[i] * f.lam[i] * other
-    if f.rest == 0.0 and t < 0.0:
-        return t + math.log(per_u), slope, total
-    return math.log(total), slope, total
+    return math.log(total) if total >= _TINY else t + math.log(per_u)
 
 
 @jit
 def left_over_rise(f, t0, t1):
     """log(S(t1) / S(t0))."""
-    log0, _, total0 = left_over(f, t0)
+    u0 = precision(t0)
+    u1 = precision(t1)
     delta = t1 - t0
-    if abs(delta) < _CLOSE and total0 > 1e-290:
-        u0 = precision(t0)
-        u1 = precision(t1)
-        fall = -math.expm1(-abs(delta))
-        rise = 0.0
-        for i in range(f.lam.shape[0]):
-            share0, rest0 = shares(f.lam[i] * u0)
-            share1, rest1 = shares(f.lam[i] * u1)
-            rise += f.q[i] * share_rise(share0, rest0, share1, rest1, delta, fall)
+    fall = -math.expm1(-abs(delta))
+    total0 = f.rest
+    total1 = f.rest
+    rise = 0.0
+    for i in range(f.lam.shape[0]):
+        share0, rest0 = shares(f.lam[i] * u0)
+        share1, rest1 = shares(f.lam[i] * u1)
+        total0 += f.q[i] * share0
+        total1 += f.q[i] * share1
+        rise += f.q[i] * share_rise(share0, rest0, share1, rest1, delta, fall)
+    if min(total0, total1) < _TINY:
+        return log_left_over(f, t1) - log_left_over(f, t0)
+    if abs(rise) < 0.5 * total0:
         return math.log1p(rise / total0)
-    return left_over(f, t1)[0] - log0
+    return math.log(total1 / total0)
 
 
 @jit
@@ -103,7 +117,7 @@ def concave_rise(f, t0, t1):
     if f.e > 0.0:
         value -= f.e * _growth(1.0 / f.g, t0, u0, t1, u1)
     for i in range(f.lam.shape[0]):
-        value -= 0.5 * f.weight[i] * _growth(f.lam[i], t0, u0, t1, u1)
+        value += 0.5 * f.weight[i] * log_share_rise(f.lam[i], t0, u0, t1, u1)
     return value
 
 
@@ -125,7 +139,7 @@ def concave_tangent(f, t):
     if f.e > 0.0:
         slope -= f.e * shares(u / f.g)[0]
     for i in range(f.lam.shape[0]):
-        slope -= 0.5 * f.weight[i] * shares(f.lam[i] * u)[0]
+        slope += 0.5 * f.weight[i] * shares(f.lam[i] * u)[1]
     return slope
 
 
@@ -134,8 +148,8 @@ def end_slopes(f):
     """Slopes of f towards t = -infinity and +infinity, times the side: both positive for a proper posterior."""
     left = math.inf
     if f.c == 0.0 and f.d == 0.0:
-        left = f.a - (f.half if f.rest == 0.0 else 0.0)
-    return left, f.e + 0.5 * f.weight.sum() - f.a
+        left = f.a + 0.5 * f.weight.sum() - (f.half if f.rest == 0.0 else 0.0)
+    return left, f.e - f.a
 
 
 @jit

@@ -1,11 +1,13 @@
 """Exact draws of t = -2 log(tau / sigma) from the density f of `glmbayes.kernels.log_ratio`: a piecewise exponential
 envelope.
 
-On an interval [t0, t1] the concave terms lie below a tangent.  -log S is convex in S, so it lies below its chord
-between S(t0) and S(t1), and S, a sum of logistic functions, lies above the sum of lines from t0 with slope
-min(derivative at t0, slope of the chord): the tangent where a logistic is convex, the chord where it is concave, and
-below both where it turns.  Left of the first knot S'/S is at most min(1, max S' / s), right of the last one S is at least
-what it is there.  All bounds close on f as intervals shrink, at the square of their lengths.
+On an interval [t0, t1] the concave terms lie below a tangent.  S is a constant and a sum of logistic functions, each
+the exponential of a concave function g_i; with the weights p_i that they have in S(t0), by Jensen's inequality,
+
+    log S(t) >= log S(t0) + sum_i p_i (g_i(t) - g_i(t0)),
+
+and g_i lies above its chord.  Left of the first knot S'/S is at most min(1, max S' / s), right of the last one S is no
+less than there.  All bounds close on f as intervals shrink, at the square of their lengths.
 """
 
 import math
@@ -14,13 +16,14 @@ from typing import NamedTuple
 import numpy as np
 
 from glmbayes.kernels.jit import jit
-from glmbayes.kernels.log_density import precision, share_rise, shares
+from glmbayes.kernels.log_density import precision, shares
 from glmbayes.kernels.log_precision import BROKEN, DONE, IMPROPER_HIGH, IMPROPER_LOW, MAX_CANDIDATES, NEED_MORE, STUCK
 from glmbayes.kernels.log_ratio import (
     concave_rise,
     concave_tangent,
     end_slopes,
     left_over_rise,
+    log_share_rise,
     ratio_rise,
 )
 
@@ -28,7 +31,7 @@ MAX_INTERVALS = 600
 
 _GUARD = 1e-8
 _WASTE = 0.02  # share of rejected candidates that the envelope is built for
-_FARTHEST = 64.0  # in t, of one step outwards
+_FARTHEST = 1024.0  # in t, of one step outwards
 _DOUBLINGS = 60
 _PROBES = np.array([1.0 / 6.0, 0.5, 5.0 / 6.0])  # quantiles of an interval's exponential
 
@@ -72,22 +75,14 @@ def _inner_line(f, left, right):
     """Slope of the line from (left, -h log S(left)) that lies above -h log S on [left, right]."""
     u0 = precision(left)
     u1 = precision(right)
-    width = right - left
-    fall = -math.expm1(-width)
     total = f.rest
-    rise = 0.0
     slope = 0.0
     for i in range(f.lam.shape[0]):
-        share0, rest0 = shares(f.lam[i] * u0)
-        share1, rest1 = shares(f.lam[i] * u1)
-        step = share_rise(share0, rest0, share1, rest1, width, fall)
-        total += f.q[i] * share0
-        rise += f.q[i] * step
-        slope += f.q[i] * min(share0 * rest0, step / width)
-    if not rise > 0.0 or not total > 0.0:
-        return 0.0
-    share = rise / total
-    return -f.half * slope / total * (math.log1p(share) / share if share < 1e300 else 0.0)
+        share, other = shares(f.lam[i] * u0)
+        part = f.q[i] * (f.lam[i] * other if f.rest == 0.0 else share)  # without a constant the size does not matter
+        total += part
+        slope += part * log_share_rise(f.lam[i], left, u0, right, u1)
+    return -f.half * slope / (right - left) / total if total > 0.0 else 0.0
 
 
 @jit
@@ -158,7 +153,8 @@ def _fit(f, env, j):
 
 
 @jit
-def _cumulate(env):
+def cumulate(env):
+    """Sum the masses; returns the logarithm of the largest."""
     n = env.count[0]
     top = -math.inf
     for j in range(n):
@@ -203,7 +199,7 @@ def split_ratio_interval(f, env, j):
 def _close_in(f, env):
     """Cut the interval that wastes most until little is wasted in all."""
     while True:
-        top = _cumulate(env)
+        top = cumulate(env)
         worst = 0
         total = 0.0
         most = -1.0
@@ -308,45 +304,3 @@ def draw_log_ratios(f, env, uniforms, out, iters, start):
             return i, STUCK
         used += 3
     return i, DONE
-
-
-@jit
-def resolve_ratio(f, env):
-    """Refine the envelope for quadrature: close to f on moderate steps wherever there is mass.
-
-    The bound is above f everywhere, so no peak can hide in an interval of negligible mass.  Returns False when
-    MAX_INTERVALS do not suffice.
-    """
-    changed = True
-    while changed:
-        changed = False
-        top = _cumulate(env)
-        j = 0
-        while j < env.count[0]:
-            left = env.knot[j]
-            right = env.knot[j + 1]
-            share = env.log_mass[j] - top
-            fine = share < _NEGLIGIBLE
-            if not fine and left > -math.inf and right < math.inf:
-                fine = (
-                    abs(env.slope[j]) * (right - left) < _STEEP
-                    and right - left < _LONG
-                    and ratio_log_acceptance(f, env, j, left) > _NEAR
-                    and ratio_log_acceptance(f, env, j, right) > _NEAR
-                ) or right - left < 1e-13 * (abs(left) + abs(right))
-            if fine:
-                j += 1
-            elif split_ratio_interval(f, env, j):
-                changed = True
-            elif env.count[0] >= MAX_INTERVALS:
-                return False
-            else:
-                j += 1
-    _cumulate(env)
-    return True
-
-
-_NEGLIGIBLE = -70.0  # logarithm of an interval's share: moments weight the left tail up
-_STEEP = 4.0  # change of the logarithm on a panel
-_LONG = 3.0  # of a panel: the logistic functions turn within pi
-_NEAR = -0.5  # how far the bound may lie above f at a panel's ends

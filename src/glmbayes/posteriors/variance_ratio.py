@@ -12,8 +12,9 @@ import numpy as np
 from glmbayes.errors import ImproperPosteriorError, SamplerError
 from glmbayes.kernels import ratio_envelope as kernel
 from glmbayes.kernels.log_precision import BROKEN, DONE, IMPROPER_LOW, NEED_MORE
-from glmbayes.kernels.log_ratio import RatioDensity, end_slopes, left_over, rises_from
+from glmbayes.kernels.log_ratio import RatioDensity, end_slopes, log_left_over, rises_from
 from glmbayes.kernels.quadrature import POINTS, WEIGHTS
+from glmbayes.kernels.ratio_quadrature import resolve_ratio
 from glmbayes.posteriors.gamma_variates import standard_gamma
 
 _CANDIDATES = 1 << 14  # a compiled call looks at no more: well under 0.2 s
@@ -50,7 +51,7 @@ class VarianceRatio:
         lower = -2.0 * math.log(upper) if upper < math.inf else -math.inf
         order = np.argsort(s2)
         self.density = RatioDensity(
-            power + 1.0 + 0.5 * float(weight.sum()), c, d, e, g, 1.0 / s2[order], weight[order].astype(float),
+            power + 1.0, c, d, e, g, 1.0 / s2[order], weight[order].astype(float),
             squares[order], float(rest), float(shape), lower,
         )  # fmt: skip
         self._envelope()
@@ -108,7 +109,7 @@ class VarianceRatio:
     def _log_nodes(self):
         """(points t, log of quadrature weight x density relative to the reference, reference)."""
         env = self._envelope()
-        if not kernel.resolve_ratio(self.density, env):
+        if not resolve_ratio(self.density, env):
             self._raise_for(kernel.STUCK)
         n = env.count[0]
         knots = env.knot[: n + 1]
@@ -139,8 +140,8 @@ class VarianceRatio:
         f = self.density
         u = math.exp(t)
         value = f.a * t - f.c / u - f.d / math.sqrt(u) - f.e * math.log1p(u / f.g)
-        value -= 0.5 * float(f.weight @ np.log1p(f.lam * u))
-        return value - f.half * left_over(f, t)[0]
+        value -= 0.5 * float(f.weight @ np.log1p(np.exp(-t - np.log(f.lam))))
+        return value - f.half * log_left_over(f, t)
 
     @property
     def tail(self):
