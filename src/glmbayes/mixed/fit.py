@@ -237,7 +237,8 @@ class MixedFit:
     def __repr__(self):
         means = "  ".join(f"{name}: {value:.4g}" for name, value in self.posterior_mean.items())
         head = f"Call:\n{self.call}   ({self.method})"
-        return f"{head}\n\nFixed effects, posterior mean:\n{means}\n\nUse .summary() for more."
+        fixed = f"Fixed effects, posterior mean:\n{means}" if means else "No fixed effects."
+        return f"{head}\n\n{fixed}\n\nUse .summary() for more."
 
     def to_arviz(self):
         """ArviZ data: beta, sigma, covariance and effects of each term, and the log-likelihood."""

@@ -17,7 +17,7 @@ from glmbayes.priors.normal_gamma import dNormal_Gamma
 from glmbayes.priors.ratio import dRatio
 
 _LARGEST = 2000  # a dense singular value decomposition of this size takes seconds
-_EXACT = 1e-14  # residuals below this share of y are rounding
+_EXACT = 1e-14  # root mean square residuals below this share of the root of y'y are rounding
 
 
 def has_ratio(priors):
@@ -51,13 +51,10 @@ class RatioPosterior:
         y = (design.y if design.fixed.offset is None else design.y - design.fixed.offset) * root_w
         X = design.fixed.X * root_w[:, None]
         rest, columns, self.unscale, self.beta_hat = least_squares(y, X, design.fixed.names)
-        if np.sqrt(rest @ rest) <= _EXACT * np.sqrt(y @ y) * np.sqrt(design.n):
-            rest = np.zeros(design.n)
+        rounding = _EXACT**2 * design.n * float(y @ y)
         n = float(weights.sum()) if frequency and weights is not None else float(design.n)
         self.p, self.m = design.p, term.m
         between, within = _between_within(rest, columns, term.Z[:, 0] * root_w, term.factor.codes, term.m)
-        if np.abs(within[:, -1]).max(initial=0.0) <= _EXACT * np.sqrt(y @ y) * np.sqrt(design.n):
-            within[:, -1] = 0.0
         self.empty = between[0] == 0.0
         self._by_size(*between)
         rows_y, rows_x, size = self._rows(*between)
@@ -72,9 +69,12 @@ class RatioPosterior:
         np.fill_diagonal(Z, np.sqrt(size))
         self.levels = TwoLevels(y, X, Z)
         s2, count, squares = self._spectrum()
+        if (squares <= rounding).all():
+            squares = np.zeros(squares.size)
+        rss = self.levels.rss if self.levels.rss > rounding else 0.0
         ratio = priors.terms[term.label].prior
         self.ratio = VarianceRatio(
-            ratio.terms, ratio.upper, s2, count, squares, self.levels.rss + 2.0 * priors.sigma.rate,
+            ratio.terms, ratio.upper, s2, count, squares, rss + 2.0 * priors.sigma.rate,
             priors.sigma.shape + 0.5 * degrees,
         )  # fmt: skip
 

@@ -47,8 +47,8 @@ class MixedSummary:
         if fit.method == "iid":
             lines.append(f"Draws: {fit.n_draws}, exact and independent ({fit.iters.mean():.3g} candidates per draw)")
         else:
-            worst = max(np.nanmax(t["r_hat"]) for t in (self.fixed, self.components))
-            least = min(np.nanmin(t["ess_bulk"]) for t in (self.fixed, self.components))
+            worst = max(t["r_hat"].max() for t in (self.fixed, self.components) if len(t))
+            least = min(t["ess_bulk"].min() for t in (self.fixed, self.components) if len(t))
             verdict = "" if worst <= 1.01 and least >= 400 else "   NOT YET CONVERGED: take more draws"
             lines.append(
                 f"Draws: MCMC, {fit.draws.chains} chains of {fit.n_draws // fit.draws.chains} after {fit.burn_in}; "
@@ -67,7 +67,7 @@ class MixedSummary:
     def __str__(self):
         parts = ["Call:\n" + self.fit.call, "\n".join(self.lines)]
         parts.append("Priors:\n" + "\n".join("  " + line for line in self.fit.priors.describe()))
-        parts.append("Fixed effects:\n" + _text(self.fixed))
+        parts.append("Fixed effects:\n" + _text(self.fixed) if len(self.fixed) else "No fixed effects.")
         parts.append("Group and residual standard deviations, correlations:\n" + _text(self.components))
         return "\n\n".join(parts)
 
@@ -77,5 +77,7 @@ class MixedSummary:
         body = [f"<pre>{html.escape(self.fit.call)}</pre>"]
         body.append("<p>" + "<br>".join(map(html.escape, [*self.lines, *self.fit.priors.describe()])) + "</p>")
         for title, table in (("Fixed effects", self.fixed), ("Standard deviations and correlations", self.components)):
+            if table.empty:
+                continue
             body.append(f"<p><b>{title}</b></p>{table.map(_number).to_html(border=0)}")
         return "\n".join(body)

@@ -8,9 +8,11 @@ complement of X and the singular value decomposition C Z = U S V', the coordinat
 and so are those of V'a given u; beta given a is normal.
 """
 
+import math
+
 import numpy as np
 
-_ZERO = 1e-13  # singular values below this share of the largest are 0
+_ZERO = 1e-13  # singular values below this share of Z's longest column are 0
 _FREE = 1e-9  # coordinates below this share of a combination's length are rounding
 
 
@@ -43,7 +45,7 @@ class TwoLevels:
         self.s2 = np.zeros(m)
         self.sz = np.zeros(m)
         k = min(s.size, m)
-        s = np.where(s > _ZERO * (s.max() if s.size else 0.0), s, 0.0)[:k]
+        s = np.where(s > _ZERO * math.sqrt((Z**2).sum(axis=0).max(initial=0.0)), s, 0.0)[:k]
         projected = u.T @ (rest @ y)
         self.s2[:k] = s**2
         self.sz[:k] = s * projected[:k]
