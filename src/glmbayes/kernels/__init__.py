@@ -8,6 +8,7 @@ A function of yours compiled with ``cache=True`` does not notice when this libra
 """
 
 from glmbayes.kernels.blocks import normal_blocks
+from glmbayes.kernels.gamma import draw_gamma
 from glmbayes.kernels.gibbs import (
     draw_dispersion,
     draw_independent_normal_gamma,
@@ -34,6 +35,7 @@ __all__ = [
     "MixedState",
     "build_envelope",
     "draw_dispersion",
+    "draw_gamma",
     "draw_huang_wand",
     "draw_independent_normal_gamma",
     "draw_inverse_wishart",

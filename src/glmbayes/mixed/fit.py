@@ -226,7 +226,7 @@ class MixedFit:
         return Chains(parts, [], self.interrupted, None, "exact iid draws" if self.method == "iid" else "MCMC")
 
     def _by_chain(self, values):
-        return values.reshape(self.draws.chains, -1, *values.shape[1:])
+        return values.reshape(self.draws.chains, len(values) // self.draws.chains, *values.shape[1:])
 
     def summary(self, level=0.95):
         """Text as R users know it, with convergence of every quantity; `.fixed`, `.components` are DataFrames."""

@@ -5,6 +5,7 @@ import numpy as np
 from glmbayes.kernels.linalg import eliminate
 from glmbayes.mixed.draws import MixedDraws
 from glmbayes.mixed.priors import refuse_improper, sigma_terms
+from glmbayes.mixed.reduce import orthonormal_columns
 from glmbayes.posteriors.one_variance import OneVariance
 from glmbayes.posteriors.two_levels import defined
 from glmbayes.priors.wishart import CovariancePrior
@@ -33,6 +34,7 @@ class IidPosterior:
         y = design.y if design.fixed.offset is None else design.y - design.fixed.offset
         p, m = design.p, term.m
         y, X, z = y / se, design.fixed.X / se[:, None], term.Z[:, 0] / se
+        orthonormal_columns(X, design.fixed.names)  # refuses dependent ones
         y, X, Z = _by_group(y, X, z, term.factor)
         flat = np.ones(p, bool) if priors.beta is None else np.isinf(np.diag(priors.beta.Sigma))
         if priors.population is not None:

@@ -35,11 +35,8 @@ class Reduced:
     scale_y: float
 
 
-def least_squares(y, X, names):
-    """Residuals (n,), orthonormal columns (n, p) of X, the matrix (p, p) that takes their coefficients to those of X,
-    and the least squares coefficients (p,).
-    """
-    p = X.shape[1]
+def orthonormal_columns(X, names):
+    """Orthonormal columns (n, p) of X, and the matrix (p, p) that takes their coefficients to those of X."""
     size = np.sqrt((X**2).sum(axis=0))
     orthonormal, r = np.linalg.qr(X / size)
     dependent = np.abs(np.diag(r)) < 1e-10
@@ -48,9 +45,16 @@ def least_squares(y, X, names):
             f"the fixed effect(s) {', '.join(names[i] for i in np.nonzero(dependent)[0])} are linear combinations of "
             "those before them: drop them from the formula."
         )
-    unscale = np.linalg.inv(r) / size[:, None]
+    return orthonormal, np.linalg.inv(r) / size[:, None]
+
+
+def least_squares(y, X, names):
+    """Residuals (n,), orthonormal columns (n, p) of X, the matrix (p, p) that takes their coefficients to those of X,
+    and the least squares coefficients (p,).
+    """
+    orthonormal, unscale = orthonormal_columns(X, names)
     # where n = p the last residuals are rounding; subtracting twice keeps them orthogonal to X
-    beta_hat = np.zeros(p)
+    beta_hat = np.zeros(X.shape[1])
     rest = y.copy()
     for _ in range(2):
         step = unscale @ (orthonormal.T @ rest)

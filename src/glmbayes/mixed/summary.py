@@ -3,8 +3,6 @@
 import html
 from dataclasses import dataclass
 
-import numpy as np
-
 from glmbayes.fits.summary import _number, _text
 
 
@@ -64,9 +62,15 @@ class MixedSummary:
             lines.append("Residual standard deviations are known (se=).")
         return lines
 
+    @property
+    def priors(self):
+        """One line per prior."""
+        lines = self.fit.priors.describe()
+        return lines if len(self.fixed) else lines[1:]
+
     def __str__(self):
         parts = ["Call:\n" + self.fit.call, "\n".join(self.lines)]
-        parts.append("Priors:\n" + "\n".join("  " + line for line in self.fit.priors.describe()))
+        parts.append("Priors:\n" + "\n".join("  " + line for line in self.priors))
         parts.append("Fixed effects:\n" + _text(self.fixed) if len(self.fixed) else "No fixed effects.")
         parts.append("Group and residual standard deviations, correlations:\n" + _text(self.components))
         return "\n\n".join(parts)
@@ -75,7 +79,7 @@ class MixedSummary:
 
     def _repr_html_(self):
         body = [f"<pre>{html.escape(self.fit.call)}</pre>"]
-        body.append("<p>" + "<br>".join(map(html.escape, [*self.lines, *self.fit.priors.describe()])) + "</p>")
+        body.append("<p>" + "<br>".join(map(html.escape, [*self.lines, *self.priors])) + "</p>")
         for title, table in (("Fixed effects", self.fixed), ("Standard deviations and correlations", self.components)):
             if table.empty:
                 continue
