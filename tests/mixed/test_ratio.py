@@ -24,7 +24,7 @@ from glmbayes import (
     lmerb,
 )
 from glmbayes.chains.diagnostics import mcse_mean
-from tests.oracles import assert_cdf, assert_mean, assert_uniform_ranks
+from tests.oracles import assert_cdf, assert_mean
 
 PRIORS = [dHalfCauchy(1), dHalfT(3, 0.5), dHalfNormal(1), dExponential(2), dUniform(1.5), dFlat()]
 
@@ -156,48 +156,6 @@ def test_gibbs_agrees_where_the_priors_do(rng):
         assert (np.abs(x.mean(axis=0) - chain.mean(axis=0)) < 4.5 * error).all()
     other = lmerb("y ~ x + (1 | g)", frame, {"g": dFlat(), "sigma": dGamma(1.0, 0.5)}, n=20_000, rng=rng)
     assert abs(np.log(other.sigma).mean() - np.log(exact.sigma).mean()) > 4.5 * error  # half a degree of freedom shows
-
-
-def simulate(rng, sizes=(1, 4, 2, 3, 3, 1)):
-    """Parameters from proper priors, then data."""
-    priors = {"g": dRatio(dHalfT(4, 0.7)), "sigma": dNormal_Gamma([0.5, -1.0], np.diag([2.0, 1.0]), 3.0, 2.0)}
-    g = np.repeat(np.arange(len(sizes)), sizes)
-    x = np.linspace(-1.0, 1.0, g.size)
-    drawn = priors["sigma"].sample(1, rng)
-    beta, sigma = drawn.coefficients[0], math.sqrt(drawn.dispersion[0])
-    r = dHalfT(4, 0.7).sample(1, rng)[0]
-    a = r * sigma * rng.standard_normal(len(sizes))
-    y = beta[0] + beta[1] * x + a[g] + sigma * rng.standard_normal(g.size)
-    return {"y": y, "x": x, "g": g.astype(str)}, priors, np.array([*beta, sigma, r * sigma, r, a[0], a[1]])
-
-
-def quantities(fit):
-    tau = np.sqrt(fit.draws.covariance[0][:, 0, 0])
-    return np.column_stack([fit.draws.beta, fit.sigma, tau, tau / fit.sigma, fit.draws.effects[0][:, :2, 0]])
-
-
-def ranks_of_truth(rng, replicates, change=lambda priors: priors):
-    ranks = []
-    for _ in range(replicates):
-        frame, priors, truth = simulate(rng)
-        fit = lmerb("y ~ x + (1 | g)", frame, change(priors), n=199, rng=rng)
-        ranks.append((quantities(fit) < truth).sum(axis=0))
-    return np.array(ranks)
-
-
-def test_simulation_based_calibration(rng):
-    """Ranks of the truth are uniform, and 90 % intervals (between the 10th and 190th of 199 draws) cover 90 %."""
-    ranks = ranks_of_truth(rng, 1000)
-    for k in range(ranks.shape[1]):
-        assert_uniform_ranks(ranks[:, k], 200, f"quantity {k}")
-    covered = ((ranks >= 10) & (ranks < 190)).mean(axis=0)
-    assert (np.abs(covered - 0.9) < 4.0 * math.sqrt(0.09 / 1000)).all()
-
-
-def test_calibration_notices_a_wrong_prior(rng):
-    ranks = ranks_of_truth(rng, 300, lambda priors: {**priors, "g": dRatio(dHalfT(4, 0.35))})
-    with pytest.raises(AssertionError):
-        assert_uniform_ranks(ranks[:, 4], 200)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
