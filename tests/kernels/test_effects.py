@@ -71,7 +71,8 @@ def replicate(rng, formula, given, se=False, replicates=2500, sweeps=2, change=l
     design = build_mixed_design(formula, frame, se="se" if se else None)
     p = design.p
     mu, sd = np.linspace(-0.5, 0.5, p), np.linspace(1.0, 0.7, p)
-    priors = resolve_priors(design, {**given, "beta": (mu, np.diag(sd**2))}, se)
+    beta_prior = {"beta": (mu, np.diag(sd**2))} if p else {}
+    priors = resolve_priors(design, {**given, **beta_prior}, se)
     known = design.fixed.extra.get("se")
     K, Q = len(design.terms), max(t.q for t in design.terms)
     out = {}
