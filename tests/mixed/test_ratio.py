@@ -64,6 +64,10 @@ class Dense:
         self.w = w / w.sum()
         means, s = np.array(means), np.array(s)
         self.mean = self.w @ means
+        if rate:  # log p(y)
+            self.log_evidence = self.log_total - 0.5 * n * math.log(2.0 * math.pi) + 0.5 * np.linalg.slogdet(P)[1]
+            self.log_evidence += shape * math.log(rate) - math.lgamma(shape) + math.lgamma(self.h)
+            self.log_evidence += self.h * math.log(2.0)
         self.sd = np.sqrt(self.w @ (0.5 * s[:, None] / (self.h - 1.0) * sds + (means - self.mean) ** 2))
         self.s = s
 
@@ -115,6 +119,14 @@ def test_conjugate_prior_and_groups_of_one_size(rng):
     fit = lmerb("y ~ x + (1 | g)", frame, prior, n=10_000, rng=rng)
     agree(fit, Dense(frame["y"], X, np.ones(24), codes, dHalfT(3, 1), 2.0, 1.5, mu, Sigma_0))
     assert sum(c.basis is not None for c in fit.posterior.classes) == 1
+    dense = Dense(frame["y"], X, np.ones(24), codes, dHalfT(3, 1), 2.0, 1.5, mu, Sigma_0)
+    assert abs(fit.log_marginal_likelihood() - dense.log_evidence) < 1e-5
+    flat = lmerb("y ~ x + (1 | g)", frame, {**prior, "sigma": dGamma(2.0, 1.5)}, n=10, rng=rng)
+    with pytest.raises(InputError, match="proper prior on the fixed effects"):
+        flat.log_marginal_likelihood()
+    improper = lmerb("y ~ x + (1 | g)", frame, {"g": dRatio(dFlat())}, n=10, rng=rng)
+    with pytest.raises(InputError, match="proper priors on the ratio"):
+        improper.log_marginal_likelihood()
     assert "N(mu, sigma^2 Sigma_0)" in str(fit.summary())
 
 
@@ -133,6 +145,19 @@ def test_weights_offset_slopes_and_groups_without_information(rng, kind):
     n = w.sum() if kind == "frequency" else codes.size
     dense = Dense((frame["y"] - offset) * root, root[:, None], frame["x"] * root, codes, dHalfNormal(1), 1.5, 2.0, n=n)
     agree(fit, dense)
+    with pytest.raises(InputError, match="with a dRatio"):
+        lmerb("y ~ 1 + (1 | g)", {**frame, "se": 0 * frame["y"] + 1}, se="se", n=10).log_marginal_likelihood()
+
+
+def test_evidence_without_fixed_effects(rng):
+    """Precision weights belong to the density of y."""
+    frame, codes = unbalanced(rng, (4, 4, 4, 2))
+    w = 0.5 + rng.random(14)
+    prior = {"g": dRatio(dHalfCauchy(1)), "sigma": dGamma(1.5, 2.0)}
+    fit = lmerb("y ~ 0 + (1 | g)", frame, prior, weights=w, weights_type="precision", n=10, rng=rng)
+    root = np.sqrt(w)
+    dense = Dense(frame["y"] * root, np.empty((14, 0)), root, codes, dHalfCauchy(1), 1.5, 2.0)
+    assert abs(fit.log_marginal_likelihood() - dense.log_evidence - np.log(root).sum()) < 1e-5
 
 
 def test_no_fixed_effects(rng):

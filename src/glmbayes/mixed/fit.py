@@ -7,8 +7,10 @@ import numpy as np
 
 from glmbayes.chains.record import Chains
 from glmbayes.checks import option
+from glmbayes.errors import InputError
 from glmbayes.fits.likelihood import GaussianLikelihood
 from glmbayes.mixed import criteria, groups, predict
+from glmbayes.mixed.ratio import RatioPosterior
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -199,6 +201,12 @@ class MixedFit:
     def log_lik_rows(self, rows):
         """(n_draws, rows) log-likelihood given the group effects."""
         return criteria.log_lik_rows(self, rows)
+
+    def log_marginal_likelihood(self):
+        """log p(y) under all priors, by quadrature; for exact fits with a dRatio and proper priors."""
+        if not isinstance(self.posterior, RatioPosterior):
+            raise InputError("the marginal likelihood is available for exact fits with a dRatio prior.")
+        return self.posterior.log_evidence()
 
     def log_lik(self):
         """(n_draws, n) log-likelihood of each observation, given the group effects."""

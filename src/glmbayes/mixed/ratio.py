@@ -4,6 +4,7 @@ Groups of the same size n_j = z_j'z_j share an eigenvalue: of k such groups, onl
 fixed effects see need a singular value decomposition; the others are independent of everything but the two variances.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -72,7 +73,9 @@ class RatioPosterior:
         if (squares <= rounding).all():
             squares = np.zeros(squares.size)
         rss = self.levels.rss if self.levels.rss > rounding else 0.0
-        ratio = priors.terms[term.label].prior
+        self.priors = priors.terms[term.label].prior, priors.sigma
+        self.log_weights = 0.0 if frequency or weights is None else float(np.log(weights).sum())
+        ratio = self.priors[0]
         self.ratio = VarianceRatio(
             ratio.terms, ratio.upper, s2, count, squares, rss + 2.0 * priors.sigma.rate,
             priors.sigma.shape + 0.5 * degrees,
@@ -164,6 +167,24 @@ class RatioPosterior:
         variance = weight @ (self.ratio.residual_variance[:, None] * (spread + seen_spread) + (mean - centre) ** 2)
         drifting = self.levels.drifting(seen) | (on_effects[:, self.empty] != 0.0).any(axis=1)
         return defined(centre, np.sqrt(variance), drifting & (self.ratio.density.rest > 0.0), self.ratio.tail)
+
+    def log_evidence(self):
+        """log p(y) by quadrature; the priors must be proper."""
+        ratio, sigma = self.priors
+        if math.isnan(ratio.log_constant) or not (sigma.shape > 0.0 and sigma.rate > 0.0):
+            raise InputError("the marginal likelihood needs proper priors on the ratio and the residual precision.")
+        if self.p and not isinstance(sigma, dNormal_Gamma):
+            raise InputError(
+                "the marginal likelihood needs a proper prior on the fixed effects: dNormal_Gamma for 'sigma'."
+            )
+        f = self.ratio.density
+        value = self.ratio.log_normaliser + ratio.log_constant - f.e * math.log(f.g)
+        value += sigma.shape * math.log(sigma.rate) - math.lgamma(sigma.shape) + math.lgamma(f.half)
+        value += f.half * math.log(2.0) - (f.half - sigma.shape) * math.log(2.0 * math.pi) + 0.5 * self.log_weights
+        if self.p:
+            value += np.linalg.slogdet(self.unscale)[1] - np.linalg.slogdet(self.levels.root)[1]
+            value -= np.log(np.diag(sigma.coefficient.low)).sum()
+        return float(value)
 
 
 def _between_within(y, X, z, codes, m):
