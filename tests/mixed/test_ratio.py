@@ -21,6 +21,7 @@ from glmbayes import (
     dNormal_Gamma,
     dRatio,
     dUniform,
+    lmb,
     lmerb,
 )
 from glmbayes.chains.diagnostics import mcse_mean
@@ -121,6 +122,9 @@ def test_conjugate_prior_and_groups_of_one_size(rng):
     assert sum(c.basis is not None for c in fit.posterior.classes) == 1
     dense = Dense(frame["y"], X, np.ones(24), codes, dHalfT(3, 1), 2.0, 1.5, mu, Sigma_0)
     assert abs(fit.log_marginal_likelihood() - dense.log_evidence) < 1e-5
+    none = lmerb("y ~ x + (1 | g)", frame, {**prior, "g": dRatio(dHalfNormal(1e-7))}, n=10, rng=rng)
+    alone = lmb("y ~ x", frame, prior["sigma"], rng=rng)  # no difference between groups
+    assert abs(none.log_marginal_likelihood() - alone.log_marginal_likelihood()) < 1e-8
     flat = lmerb("y ~ x + (1 | g)", frame, {**prior, "sigma": dGamma(2.0, 1.5)}, n=10, rng=rng)
     with pytest.raises(InputError, match="proper prior on the fixed effects"):
         flat.log_marginal_likelihood()

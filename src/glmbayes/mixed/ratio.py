@@ -174,9 +174,7 @@ class RatioPosterior:
         if math.isnan(ratio.log_constant) or not (sigma.shape > 0.0 and sigma.rate > 0.0):
             raise InputError("the marginal likelihood needs proper priors on the ratio and the residual precision.")
         if self.p and not isinstance(sigma, dNormal_Gamma):
-            raise InputError(
-                "the marginal likelihood needs a proper prior on the fixed effects: dNormal_Gamma for 'sigma'."
-            )
+            raise InputError("the marginal likelihood needs a proper prior on the fixed effects: a dNormal_Gamma.")
         f = self.ratio.density
         value = self.ratio.log_normaliser + ratio.log_constant - f.e * math.log(f.g)
         value += sigma.shape * math.log(sigma.rate) - math.lgamma(sigma.shape) + math.lgamma(f.half)
