@@ -172,19 +172,20 @@ def test_no_fixed_effects(rng):
     assert "sd((Intercept) | g)" in str(fit.summary())
 
 
-def test_gibbs_agrees_where_the_priors_do(rng):
+@pytest.mark.parametrize("formula", ["y ~ x + (1 | g)", "y ~ 0 + (1 | g)"])
+def test_gibbs_agrees_where_the_priors_do(rng, formula):
     """Flat in r beside Gamma(a, b) on the residual precision is flat in tau beside Gamma(a + 1/2, b)."""
     frame, _ = unbalanced(rng, (3, 5, 2, 4, 6, 3), tau=0.3)
-    exact = lmerb("y ~ x + (1 | g)", frame, {"g": dRatio(dFlat()), "sigma": dGamma(1.0, 0.5)}, n=20_000, rng=rng)
-    gibbs = lmerb("y ~ x + (1 | g)", frame, {"g": dFlat(), "sigma": dGamma(1.5, 0.5)}, n=20_000, rng=rng)
-    every = [lambda f: f.draws.beta, lambda f: f.draws.effects[0][:, :, 0], lambda f: np.log(f.sigma)[:, None],
-             lambda f: (log_ratio(f) > -1.0)[:, None].astype(float)]  # fmt: skip
+    exact = lmerb(formula, frame, {"g": dRatio(dFlat()), "sigma": dGamma(1.0, 0.5)}, n=20_000, rng=rng)
+    gibbs = lmerb(formula, frame, {"g": dFlat(), "sigma": dGamma(1.5, 0.5)}, n=20_000, rng=rng)
+    every = [lambda f: np.column_stack([f.draws.beta, f.draws.effects[0][:, :, 0]]),
+             lambda f: (log_ratio(f) > -1.0)[:, None].astype(float), lambda f: np.log(f.sigma)[:, None]]  # fmt: skip
     for value in every:
         x, chain = value(exact), value(gibbs)
         error = np.hypot(x.std(axis=0) / np.sqrt(len(x)), mcse_mean(chain.reshape(4, -1, chain.shape[1])))
         assert (np.abs(x.mean(axis=0) - chain.mean(axis=0)) < 4.5 * error).all()
-    other = lmerb("y ~ x + (1 | g)", frame, {"g": dFlat(), "sigma": dGamma(1.0, 0.5)}, n=20_000, rng=rng)
-    assert abs(np.log(other.sigma).mean() - np.log(exact.sigma).mean()) > 4.5 * error  # half a degree of freedom shows
+    other = lmerb(formula, frame, {"g": dFlat(), "sigma": dGamma(1.0, 0.5)}, n=20_000, rng=rng)
+    assert abs(np.log(other.sigma).mean() - np.log(exact.sigma).mean()) > 4.5 * error  # one degree of freedom shows
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
@@ -228,6 +229,8 @@ def test_moments_that_do_not_exist_are_not_numbers(rng):
     frame, _ = unbalanced(rng, (5, 5, 5, 5))
     flat = lmerb("y ~ x + (1 | g)", frame, {"g": dRatio(dFlat())}, n=50, rng=rng)  # p(r) ~ r^-3: no variance
     assert np.isfinite(flat.posterior_mean).all() and np.isinf(flat.posterior_sd["(Intercept)"])
+    heavy = lmerb("y ~ x + g + (1 | g)", frame, {"g": dRatio(dHalfT(0.1, 10))}, n=50, rng=rng)  # the prior's own tail
+    assert np.isnan(heavy.posterior_mean["gb"]) and np.isfinite(heavy.posterior_mean["x"])
 
 
 def test_exact_moments_do_not_depend_on_the_seed_and_fits_pickle():

@@ -145,8 +145,7 @@ class RatioPosterior:
         """Mean and sd of combinations (k, p + m) of (beta, effects), by quadrature; NaN and infinity where the prior on
         the ratio leaves them undefined.
         """
-        t, weight = self.ratio.nodes
-        u = np.exp(t)
+        u, weight = self.ratio.nodes
         on_beta, on_effects = combinations[:, : self.p] @ self.unscale, combinations[:, self.p :]
         seen, mean, spread = [on_beta], 0.0, 0.0
         for c in self.classes:

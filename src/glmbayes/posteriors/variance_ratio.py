@@ -18,7 +18,8 @@ from glmbayes.kernels.ratio_quadrature import resolve_ratio
 from glmbayes.posteriors.gamma_variates import standard_gamma
 
 _CANDIDATES = 1 << 14  # a compiled call looks at no more: well under 0.2 s
-_LARGEST = 700.0  # |t| whose exponential a double holds, with room for the square of a few
+_LARGEST = 700.0  # |t| whose exponential a double holds
+_WIDEST = 300.0  # |t| whose exponential can be squared
 
 
 class VarianceRatio:
@@ -96,7 +97,7 @@ class VarianceRatio:
             uniforms = rng.random(3 * min(int(1.05 * (n - done)) + 8, _CANDIDATES))
             done, status = kernel.draw_log_ratios(self.density, env, uniforms, t, iters, done)
         self._raise_for(status)
-        u = _precision(t)
+        u = np.exp(np.clip(t, -_LARGEST, _LARGEST))
         return u, np.sqrt(0.5 * self.left_over(u) / standard_gamma(rng, self.density.half, n)), iters
 
     def left_over(self, u):
@@ -123,10 +124,10 @@ class VarianceRatio:
 
     @cached_property
     def nodes(self):
-        """Quadrature points t, and weights that sum to 1 under the posterior."""
+        """Quadrature points u, and weights that sum to 1 under the posterior."""
         t, log_w, _ = self._log_nodes
         w = np.exp(log_w - log_w.max())
-        return t, w / w.sum()
+        return np.exp(np.clip(t, -_WIDEST, _WIDEST)), w / w.sum()
 
     @cached_property
     def log_normaliser(self):
@@ -152,9 +153,5 @@ class VarianceRatio:
     def residual_variance(self):
         """E(sigma^2 | u) at the quadrature points; infinite with too few degrees of freedom."""
         f = self.density
-        s = self.left_over(_precision(self.nodes[0]))
+        s = self.left_over(self.nodes[0])
         return 0.5 * s / (f.half - 1.0) if f.half > 1.0 else np.full(s.size, math.inf)
-
-
-def _precision(t):
-    return np.exp(np.clip(t, -_LARGEST, _LARGEST))
