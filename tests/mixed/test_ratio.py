@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from glmbayes import (
+    FormulaError,
     ImproperPosteriorError,
     InputError,
     datasets,
@@ -25,6 +26,8 @@ from glmbayes import (
     lmerb,
 )
 from glmbayes.chains.diagnostics import mcse_mean
+from glmbayes.kernels.ratio_envelope import ratio_log_acceptance
+from tests.kernels.adversarial import highest
 from tests.oracles import assert_cdf, assert_mean
 
 PRIORS = [dHalfCauchy(1), dHalfT(3, 0.5), dHalfNormal(1), dExponential(2), dUniform(1.5), dFlat()]
@@ -188,6 +191,47 @@ def test_gibbs_agrees_where_the_priors_do(rng, formula):
     assert abs(np.log(other.sigma).mean() - np.log(exact.sigma).mean()) > 4.5 * error  # one degree of freedom shows
 
 
+def awkward(rng):
+    """A data set with some of: two groups, groups of size 1, no or huge group variance, hardly any noise, extreme
+    units, columns that are constant within groups or nearly equal."""
+    m = int(rng.choice([2, 3, 5, 30]))
+    sizes = rng.choice([1, 2, 3, 10, 200], m) if rng.random() < 0.6 else np.full(m, rng.choice([1, 2, 50]))
+    g = np.repeat(np.arange(m), sizes)
+    tau, unit, noise = 10.0 ** rng.choice([-8, -1, 0, 1, 6]), 10.0 ** rng.choice([-6, 0, 6]), rng.choice([1.0, 1e-9])
+    y = rng.choice([0.0, 1e6]) + unit * (tau * rng.standard_normal(m)[g] + noise * rng.standard_normal(g.size))
+    x, b = rng.standard_normal(g.size), rng.standard_normal(m)[g]
+    near = b + 1e-7 * x
+    frame = {"y": y, "x": x * 10.0 ** rng.choice([-6, 0, 6]), "b": b, "near": near, "g": g.astype(str)}
+    formula = f"y ~ {rng.choice(['0', '1', 'x', 'x + b', 'b + near'])} + (1 | g)"
+    prior = rng.choice([*PRIORS, dHalfT(0.1, 1e3), dHalfNormal(1e-4), dUniform(1e-3), dHalfCauchy(1e5)])
+    priors = {"g": dRatio(prior), "sigma": rng.choice([dGamma(0, 0), dGamma(2, 1), dGamma(0.01, 1e-8), dGamma(1e3, 1)])}
+    return formula, frame, priors
+
+
+def test_dominance_on_awkward_data(rng):
+    """At least 100 posteriors: log acceptance maximised from 100 starts, few candidates, finite draws and moments."""
+    count = 0
+    for _ in range(160):
+        formula, frame, priors = awkward(rng)
+        try:
+            fit = lmerb(formula, frame, priors, n=100, rng=rng)
+        except (ImproperPosteriorError, FormulaError) as error:
+            assert "improper" in str(error) or "linear combinations" in str(error)
+            continue
+        count += 1
+        ratio = fit.posterior.ratio
+        env = ratio._envelope()
+        worst = highest(ratio_log_acceptance, ratio.density, env, 80.0, rng.random((100, 3)))
+        assert worst < 1e-9, (formula, priors, worst)
+        assert fit.iters.mean() < 1.2, (formula, priors, fit.iters.mean())
+        assert np.isfinite(fit.draws.beta).all() and np.isfinite(fit.draws.effects[0]).all() and (fit.sigma > 0).all()
+        mean, sd = fit.group_means().to_numpy().T
+        off = np.abs(fit.coef()["(Intercept)"].to_numpy().mean(axis=0) - mean)
+        known = np.isfinite(sd)  # 100 draws: 0.6 sd are 6 standard errors
+        assert (off < 0.6 * sd + 1e-9 * np.abs(mean))[known].all(), (formula, priors)
+    assert count >= 100, count
+
+
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
 @pytest.mark.parametrize("offset", [0.0, 1e6])
 def test_units_do_not_matter(scale, offset):
@@ -229,6 +273,8 @@ def test_moments_that_do_not_exist_are_not_numbers(rng):
     frame, _ = unbalanced(rng, (5, 5, 5, 5))
     flat = lmerb("y ~ x + (1 | g)", frame, {"g": dRatio(dFlat())}, n=50, rng=rng)  # p(r) ~ r^-3: no variance
     assert np.isfinite(flat.posterior_mean).all() and np.isinf(flat.posterior_sd["(Intercept)"])
+    few = lmerb("y ~ 1 + (1 | g)", {"y": [1.0, 2.0, 4.0], "g": list("aab")}, {"g": dRatio(dHalfCauchy(1))}, n=50, rng=1)
+    assert np.isinf(few.posterior_sd.iloc[0]) and np.isfinite(few.coefficients).all().all()  # two degrees of freedom
     heavy = lmerb("y ~ x + g + (1 | g)", frame, {"g": dRatio(dHalfT(0.1, 10))}, n=50, rng=rng)  # the prior's own tail
     assert np.isnan(heavy.posterior_mean["gb"]) and np.isfinite(heavy.posterior_mean["x"])
 

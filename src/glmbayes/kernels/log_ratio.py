@@ -18,11 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from glmbayes.kernels.jit import jit
-from glmbayes.kernels.log_density import precision, share_rise, shares
+from glmbayes.kernels.log_density import odds_growth, precision, share_rise, shares
 
-_HUGE = 1e250  # odds above it enter by their logarithm
 _TINY = 1e-290  # below it products underflow
-_CLOSE = 0.5  # steps in t below it go through log1p
 
 
 class RatioDensity(NamedTuple):
@@ -42,27 +40,13 @@ class RatioDensity(NamedTuple):
 
 
 @jit
-def _growth(lam, t0, u0, t1, u1):
-    """log((1 + lam u1) / (1 + lam u0))."""
-    delta = t1 - t0
-    low = lam * u0
-    if abs(delta) < _CLOSE:
-        return math.log1p(shares(low)[0] * math.expm1(delta))
-    high = lam * u1
-    if high > _HUGE or low > _HUGE:
-        log_lam = math.log(lam)
-        return max(log_lam + t1, 0.0) - max(log_lam + t0, 0.0)
-    return math.log((1.0 + high) / (1.0 + low))
-
-
-@jit
 def log_share_rise(lam, t0, u0, t1, u1):
     """log(L(t1) / L(t0)) of a logistic function."""
     share0, rest0 = shares(lam * u0)
     share1, rest1 = shares(lam * u1)
     delta = t1 - t0
     if min(share0, share1) < _TINY:
-        return delta - _growth(lam, t0, u0, t1, u1)
+        return delta - odds_growth(lam, t0, u0, t1, u1)
     ratio = share_rise(share0, rest0, share1, rest1, delta, -math.expm1(-abs(delta))) / share0
     return math.log1p(ratio) if ratio > -0.5 else math.log(share1 / share0)
 
@@ -115,7 +99,7 @@ def concave_rise(f, t0, t1):
     if f.d > 0.0:
         value += -f.d / math.sqrt(u0) * math.expm1(-0.5 * delta)
     if f.e > 0.0:
-        value -= f.e * _growth(1.0 / f.g, t0, u0, t1, u1)
+        value -= f.e * odds_growth(1.0 / f.g, t0, u0, t1, u1)
     for i in range(f.lam.shape[0]):
         value += 0.5 * f.weight[i] * log_share_rise(f.lam[i], t0, u0, t1, u1)
     return value

@@ -163,9 +163,13 @@ class RatioPosterior:
         seen_mean, seen_spread = self.levels.moments(u, seen)
         mean = mean + seen_mean + combinations[:, : self.p] @ self.beta_hat
         centre = weight @ mean
-        variance = weight @ (self.ratio.residual_variance[:, None] * (spread + seen_spread) + (mean - centre) ** 2)
+        half = self.ratio.density.half  # given u, combinations have t distributions with 2 h degrees of freedom
+        variance = np.full(centre.size, np.inf)
+        if half > 1.0:
+            variance = weight @ (self.ratio.residual_variance[:, None] * (spread + seen_spread) + (mean - centre) ** 2)
         drifting = self.levels.drifting(seen) | (on_effects[:, self.empty] != 0.0).any(axis=1)
-        return defined(centre, np.sqrt(variance), drifting & (self.ratio.density.rest > 0.0), self.ratio.tail)
+        drifting &= self.ratio.density.rest > 0.0
+        return defined(np.where(half > 0.5, centre, np.nan), np.sqrt(variance), drifting, self.ratio.tail)
 
     def log_evidence(self):
         """log p(y) by quadrature; the priors must be proper."""

@@ -151,7 +151,5 @@ class VarianceRatio:
 
     @cached_property
     def residual_variance(self):
-        """E(sigma^2 | u) at the quadrature points; infinite with too few degrees of freedom."""
-        f = self.density
-        s = self.left_over(self.nodes[0])
-        return 0.5 * s / (f.half - 1.0) if f.half > 1.0 else np.full(s.size, math.inf)
+        """E(sigma^2 | u) at the quadrature points, for more than two degrees of freedom."""
+        return 0.5 * self.left_over(self.nodes[0]) / (self.density.half - 1.0)
