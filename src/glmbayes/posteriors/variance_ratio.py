@@ -17,7 +17,7 @@ from glmbayes.kernels.quadrature import POINTS, WEIGHTS
 from glmbayes.kernels.ratio_quadrature import resolve_ratio
 from glmbayes.posteriors.gamma_variates import standard_gamma
 
-_CANDIDATES = 1 << 14  # a compiled call looks at no more: well under 0.2 s
+_TERMS = 1 << 22  # a compiled call evaluates about as many: well under 0.2 s
 _LARGEST = 700.0  # |t| whose exponential a double holds
 _WIDEST = 300.0  # |t| whose exponential can be squared
 
@@ -92,9 +92,9 @@ class VarianceRatio:
         """`n` exact draws: u (n,), residual standard deviations (n,), and the candidates each took."""
         env = self._envelope()
         t, iters = np.empty(n), np.zeros(n, np.int64)
-        done, status = 0, NEED_MORE
+        done, status, most = 0, NEED_MORE, max(64, _TERMS // (8 + self.density.lam.size))
         while status == NEED_MORE:
-            uniforms = rng.random(3 * min(int(1.05 * (n - done)) + 8, _CANDIDATES))
+            uniforms = rng.random(3 * min(int(1.05 * (n - done)) + 8, most))
             done, status = kernel.draw_log_ratios(self.density, env, uniforms, t, iters, done)
         self._raise_for(status)
         u = np.exp(np.clip(t, -_LARGEST, _LARGEST))
