@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.integrate import cumulative_trapezoid
 
 from glmbayes import (
     FormulaError,
@@ -62,9 +63,11 @@ class Dense:
             means.append(mean)
             sds.append(np.diag(np.linalg.inv(M)))
         log_p = np.array(log_p)
-        self.log_total = log_p.max() + math.log(np.trapezoid(np.exp(log_p - log_p.max()), self.rho))
-        w = np.exp(log_p - log_p.max())
-        w[[0, -1]] *= 0.5
+        density = np.exp(log_p - log_p.max())
+        self.cumulative = cumulative_trapezoid(density, self.rho, initial=0.0)
+        w = density * np.tile([2.0, 4.0], 801)[:-1] * (self.rho[1] - self.rho[0]) / 3.0
+        w[[0, -1]] *= 0.5  # Simpson's rule: a bounded prior ends abruptly
+        self.log_total = log_p.max() + math.log(w.sum())
         self.w = w / w.sum()
         means, s = np.array(means), np.array(s)
         self.mean = self.w @ means
@@ -76,7 +79,7 @@ class Dense:
         self.s = s
 
     def ratio_cdf(self, rho):
-        return np.interp(rho, self.rho, np.cumsum(self.w) - 0.5 * self.w)
+        return np.interp(rho, self.rho, self.cumulative / self.cumulative[-1])
 
     def sigma_cdf(self, sigma):
         kept = self.w > 1e-12
