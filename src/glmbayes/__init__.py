@@ -26,6 +26,7 @@ from glmbayes.priors import (
     dIndependent_Normal_Gamma,
     dNormal,
     dNormal_Gamma,
+    dRatio,
     dUniform,
     dWishart,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "dIndependent_Normal_Gamma",
     "dNormal",
     "dNormal_Gamma",
+    "dRatio",
     "dUniform",
     "dWishart",
     "datasets",

@@ -13,6 +13,7 @@ from glmbayes.mixed.fit import MixedFit
 from glmbayes.mixed.iid import IidPosterior, iid_reason
 from glmbayes.mixed.mcmc import run_mcmc
 from glmbayes.mixed.priors import resolve_priors
+from glmbayes.mixed.ratio import RatioPosterior, has_ratio, ratio_reason
 from glmbayes.mixed.reduce import reduce_design
 from glmbayes.prior_setup.setup import resolve_weights_type
 from glmbayes.random import generator
@@ -40,11 +41,15 @@ def lmerb(
         group standard deviations, dHuangWand with df = 2 for covariances, scales divided by the sd of the column.
         With `se`, dNormal_Gamma(mu, Sigma_0, shape, rate) for the group means beta | tau^2 ~ N(mu, tau^2 Sigma_0),
         1/tau^2 ~ Gamma(shape, rate); dIndependent_Normal_Gamma likewise with beta independent of tau.
+        dRatio(prior) for a single term with one effect per group: prior on (group sd) / (residual sd), beside it
+        ``"sigma"`` dGamma(shape, rate) on the residual precision or dNormal_Gamma(mu, Sigma_0, shape, rate) with
+        beta | sigma^2 ~ N(mu, sigma^2 Sigma_0); default flat in log sigma and in beta.
     n : int
         Draws in all (over all chains).
     method : {None, "iid", "mcmc"}
-        "iid": exact independent draws, for a single random intercept with known sampling variances; the default
-        where it applies.  "mcmc": a Gibbs sampler that draws all effects jointly and interweaves the variances.
+        "iid": exact independent draws, for a single random intercept with known sampling variances or a dRatio prior;
+        the default where it applies.  "mcmc": a Gibbs sampler that draws all effects jointly and interweaves the
+        variances.
     se : array_like or column name, optional
         Known standard deviations of the observations (meta-analysis): there is no residual variance then.
     chains, burn_in, thin : int
@@ -98,14 +103,19 @@ def lmerb(
     if weights is not None and se is not None:
         se, weights = se / np.sqrt(weights), None
     resolved = resolve_priors(design, priors, se is not None)
-    reason = iid_reason(design, resolved, se)
+    ratio = has_ratio(resolved)
+    reason = ratio_reason(design) if ratio else iid_reason(design, resolved, se)
     if method == "iid" and reason is not None:
-        raise InputError(f"method='iid' does not apply: {reason}. Use method='mcmc'.")
+        raise InputError(f"method='iid' does not apply: {reason}." + ("" if ratio else " Use method='mcmc'."))
+    if ratio and (method == "mcmc" or reason is not None):
+        raise InputError(f"dRatio needs the exact method, but {reason or 'mcmc was asked for'}.")
     if resolved.population is not None and (method == "mcmc" or reason is not None):
         raise InputError(f"dNormal_Gamma for a group needs the exact method, but {reason or 'mcmc was asked for'}.")
     posterior, interrupted, iters = None, False, None
     if reason is None and method != "mcmc":
-        posterior = IidPosterior(design, resolved, se)
+        posterior = (
+            RatioPosterior(design, resolved, weights, frequency) if ratio else IidPosterior(design, resolved, se)
+        )
         draws, iters = posterior.draw(n, rng)
     else:
         reduced = reduce_design(design, resolved, se, weights, frequency)

@@ -141,18 +141,22 @@ def cdf(f):
     return lambda t: np.interp(t, grid, total / total[-1])
 
 
-@jit
 def highest_log_acceptance(f, env, uniforms):
+    """The largest log acceptance found; see `highest`."""
+    return highest(kernel.log_acceptance, f, env, 30.0 * (env.scale[1] + env.scale[2]), uniforms)
+
+
+@jit
+def highest(log_acceptance, f, env, spread, uniforms):
     """The largest log acceptance found by maximising it from many starts, a golden section search from each.
 
-    `uniforms` (starts, 3): interval, start in it, width of the search.
+    `uniforms` (starts, 3): interval, start in it, width of the search; tails are searched over `spread`.
     """
     ratio = 0.6180339887498949
     worst = -INF
     for r in range(uniforms.shape[0]):
         j = int(uniforms[r, 0] * env.count[0])
         left, right = env.knot[j], env.knot[j + 1]
-        spread = 30.0 * (env.scale[1] + env.scale[2])
         if left == -INF:
             left = right - spread
         if right == INF:
@@ -163,20 +167,20 @@ def highest_log_acceptance(f, env, uniforms):
             start = env.touch[j]
         low, high = max(left, start - width), min(right, start + width)
         a, b = high - ratio * (high - low), low + ratio * (high - low)
-        at_a, at_b = kernel.log_acceptance(f, env, j, a), kernel.log_acceptance(f, env, j, b)
+        at_a, at_b = log_acceptance(f, env, j, a), log_acceptance(f, env, j, b)
         for _ in range(40):
             if at_a > at_b:
                 high, b, at_b = b, a, at_a
                 a = high - ratio * (high - low)
-                at_a = kernel.log_acceptance(f, env, j, a)
+                at_a = log_acceptance(f, env, j, a)
             else:
                 low, a, at_a = a, b, at_b
                 b = low + ratio * (high - low)
-                at_b = kernel.log_acceptance(f, env, j, b)
+                at_b = log_acceptance(f, env, j, b)
             if not (at_a <= worst and at_b <= worst):
                 worst = max(at_a, at_b) if at_a == at_a and at_b == at_b else INF
         for t in (left, right, low, high):
-            at = kernel.log_acceptance(f, env, j, t)
+            at = log_acceptance(f, env, j, t)
             if not at <= worst:
                 worst = at if at == at else INF
     return worst

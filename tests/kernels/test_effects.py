@@ -36,6 +36,18 @@ CASES = {
         {"b.10": stats.uniform(0, 2).cdf, "b.20": half_t(4, 0.5), "b:a0": half_t(1, 0.5),
          "sigma": stats.uniform(0, 3).cdf},
     ),
+    "two groups, no fixed effects, a column constant within groups": (
+        "y ~ 0 + (c || a) + (1 | two)",
+        {"a.1": dHalfNormal(1.0), "a.2": dHalfT(4, 0.5), "two": dHalfCauchy(0.7), "sigma": dHalfNormal(1.0)},
+        {"a.10": stats.halfnorm(scale=1.0).cdf, "a.20": half_t(4, 0.5), "two0": half_t(1, 0.7),
+         "sigma": stats.halfnorm(scale=1.0).cdf},
+    ),
+    "singular Z_j": (
+        "y ~ 1 + (c | a)",
+        {"a": dHuangWand([1.0, 0.5]), "sigma": dGamma(3.0, 2.0)},
+        {"a0": half_t(2, 1.0), "a1": half_t(2, 0.5), "r_a": stats.uniform(-1, 2).cdf,
+         "sigma": lambda s: stats.gamma(3.0, scale=0.5).sf(s**-2.0)},
+    ),
     "known standard errors": (
         "y ~ x + (1 | a)",
         {"a": dHalfT(3, 1.0)},
@@ -45,9 +57,10 @@ CASES = {
 
 
 def data(rng, n=26):
+    x, a, se = rng.standard_normal(n), rng.permutation(np.arange(n) % 7), 0.3 + rng.random(n)
     return {
-        "y": np.zeros(n), "x": rng.standard_normal(n), "a": rng.permutation(np.arange(n) % 7).astype(str),
-        "b": (np.arange(n) % 4).astype(str), "se": 0.3 + rng.random(n),
+        "y": np.zeros(n), "x": x, "a": a.astype(str), "b": (np.arange(n) % 4).astype(str), "se": se,
+        "c": rng.standard_normal(7)[a], "two": (np.arange(n) % 2).astype(str),
     }  # fmt: skip
 
 
@@ -58,7 +71,8 @@ def replicate(rng, formula, given, se=False, replicates=2500, sweeps=2, change=l
     design = build_mixed_design(formula, frame, se="se" if se else None)
     p = design.p
     mu, sd = np.linspace(-0.5, 0.5, p), np.linspace(1.0, 0.7, p)
-    priors = resolve_priors(design, {**given, "beta": (mu, np.diag(sd**2))}, se)
+    beta_prior = {"beta": (mu, np.diag(sd**2))} if p else {}
+    priors = resolve_priors(design, {**given, **beta_prior}, se)
     known = design.fixed.extra.get("se")
     K, Q = len(design.terms), max(t.q for t in design.terms)
     out = {}

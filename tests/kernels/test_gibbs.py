@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import special
 
 from glmbayes import dGamma, dIndependent_Normal_Gamma, dNormal, dNormal_Gamma, kernels, rlmb
 from tests.kernels.problems import problem
@@ -104,3 +105,11 @@ def test_many_independent_draws_in_a_loop(rng):
     exact = rlmb(200_000, q.y, q.x, dIndependent_Normal_Gamma(q.mu, q.Sigma, 0.4, 0.1), rng=rng).dispersion
     exact.sort()
     assert_cdf(draws, lambda v: np.searchsorted(exact, v) / exact.size)
+
+
+@pytest.mark.parametrize("shape", [0.02, 0.7, 30.0])
+def test_gamma_variates_down_to_tiny_shapes(shape, rng):
+    draws = np.log([kernels.draw_gamma(rng, shape) for _ in range(20_000)])
+    assert_cdf(draws, lambda t: special.gammainc(shape, np.exp(t)))
+    with pytest.raises(AssertionError):
+        assert_cdf(draws, lambda t: special.gammainc(1.1 * shape, np.exp(t)))

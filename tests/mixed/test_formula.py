@@ -12,6 +12,7 @@ from glmbayes import (
     dHalfCauchy,
     dHuangWand,
     dNormal_Gamma,
+    dRatio,
     dWishart,
     lmerb,
 )
@@ -83,6 +84,8 @@ REFUSED = [
     ("y ~ (f || g)", {}, FormulaError, "separates numeric columns only"),
     ("y ~ (1 | g) + (1 | g)", {}, FormulaError, "twice"),
     ("y ~ x + I(2 * x) + (1 | g)", {}, FormulaError, "linear combinations"),
+    ("y ~ x + I(2 * x) + (1 | g)", {"se": "se"}, FormulaError, "linear combinations"),
+    ("y ~ x + I(2 * x) + (1 | g)", {"priors": {"g": dRatio(dFlat())}}, FormulaError, "linear combinations"),
     (3, {}, FormulaError, "formula must be a string"),
     ("y ~ (1 | g)", {"priors": {"gg": dFlat()}}, InputError, "did you mean 'g'"),
     ("y ~ (1 | g)", {"priors": dFlat()}, InputError, "priors must be a dict"),

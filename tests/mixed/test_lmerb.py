@@ -136,51 +136,6 @@ def test_several_rows_per_group_and_covariates_agree_with_gibbs(rng):
     assert (np.abs(means.mean(axis=(0, 1)) - exact.group_means()["mean"].to_numpy()) < 4.5 * mcse_mean(means)).all()
 
 
-# lme4 1.1: REML fixed effects, their standard errors, and standard deviations of the groups and residuals
-LME4 = {
-    "sleepstudy": ("Reaction ~ Days + (Days | Subject)", [251.4051, 10.46729], [6.8246, 1.5458], [24.74, 5.922, 25.59]),
-    "dyestuff": ("Yield ~ 1 + (1 | Batch)", [1527.5], [19.383], [42.0, 49.51]),
-    "penicillin": ("diameter ~ 1 + (1 | plate) + (1 | sample)", [22.97222], [0.8086], [0.8467, 1.9316, 0.5499]),
-    "orthodont": (
-        "distance ~ ageC * Sex + (ageC | Subject)",
-        [24.96875, 0.784375, -2.321023, -0.3048295],
-        [0.4860, 0.0860, 0.7614, 0.1347],
-        None,
-    ),
-    "rail": ("travel ~ 1 + (1 | Rail)", [66.5], [10.171], [24.805, 4.0208]),
-    "oats": (
-        "yield ~ nitro + Variety + (1 | Block/Variety)",
-        [82.4, 73.6667, 5.2917, -6.875],
-        [8.06, 6.78, 7.08, 7.08],
-        None,
-    ),
-}
-
-
-@pytest.mark.parametrize("name", LME4)
-def test_fixed_effects_as_lme4(rng, name):
-    """In the limit of vague priors: within a tenth of a posterior sd, plus the Monte Carlo error."""
-    formula, estimate, se, sds = LME4[name]
-    frame = datasets.load(name)
-    if name == "orthodont":
-        frame["Sex"] = frame["Sex"].astype("category").cat.set_categories(["Male", "Female"])
-    if name == "oats":
-        frame["Variety"] = (
-            frame["Variety"].astype("category").cat.set_categories(["Golden Rain", "Marvellous", "Victory"])
-        )
-    fit = lmerb(formula, frame, n=8000, rng=rng)
-    beta = fit.draws.beta.reshape(4, -1, len(estimate))
-    sd = fit.posterior_sd.to_numpy()
-    bound = 0.1 * sd + 4.5 * mcse_mean(beta)
-    assert (np.abs(fit.posterior_mean.to_numpy() - estimate) < bound).all()
-    assert (sd > 0.9 * np.array(se)).all() and (sd < 1.9 * np.array(se)).all()  # a posterior adds the variances' doubt
-    if sds is not None:
-        table = fit.VarCorr()
-        table = table[table.index.str.startswith("sd(")]
-        assert (table["2.5%"].to_numpy() < sds).all() and (table["97.5%"].to_numpy() > sds).all()
-    assert (fit.chains.summary()["r_hat"] < 1.02).all()
-
-
 def simulate(rng, sizes=(3, 5, 1, 4, 2, 6)):
     """Parameters from proper priors, then data: y ~ x + (x | g)."""
     from glmbayes import dHuangWand
@@ -205,19 +160,18 @@ def quantities(fit):
 
 def test_simulation_based_calibration(rng):
     """Ranks of the truth among thinned posterior draws are uniform (Talts et al. 2018), 90 % intervals cover 90 %."""
-    ranks, covered, replicates = [], [], 500
+    ranks, replicates = [], 500
     for _ in range(replicates):
         frame, priors, truth = simulate(rng)
         fit = lmerb("y ~ x + (x | g)", frame, priors, n=99, thin=20, burn_in=200, chains=1, rng=rng)
         draws = quantities(fit)
         ranks.append((draws < truth).sum(axis=0))
-        low, high = np.quantile(draws, (0.05, 0.95), axis=0)
-        covered.append((low < truth) & (truth < high))
     ranks = np.array(ranks)
     for k in range(ranks.shape[1]):
         assert_uniform_ranks(ranks[:, k], 100, f"quantity {k}", bins=10)
     error = np.sqrt(0.9 * 0.1 / replicates)
-    assert (np.abs(np.mean(covered, axis=0) - 0.9) < 4.0 * error + 0.01).all()  # 99 draws: quantiles off by up to 0.01
+    covered = ((ranks >= 5) & (ranks < 95)).mean(axis=0)  # between the 5th and the 95th of 99 draws
+    assert (np.abs(covered - 0.9) < 4.0 * error).all(), covered
 
 
 def test_calibration_notices_a_wrong_prior(rng):

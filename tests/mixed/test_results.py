@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from glmbayes import FormulaError, InputError, datasets, dFlat, lmerb
+from glmbayes import FormulaError, InputError, datasets, dFlat, dHalfCauchy, dRatio, lmerb
 from tests.oracles import assert_mean, assert_sd
 
 
@@ -156,3 +156,37 @@ def test_weights_are_counts_or_precisions(rng):
         lmerb("Yield ~ 1 + (1 | Batch)", data, weights=w / 3.0, n=8)
     precision = lmerb("Yield ~ 1 + (1 | Batch)", data, weights=w / 3.0, weights_type="precision", n=8, rng=1)
     assert np.isfinite(precision.log_lik()).all()
+
+
+@pytest.mark.parametrize(
+    ("priors", "options"),
+    [({}, {}), ({"Batch": dHalfCauchy(50)}, {"se": "se"}), ({"Batch": dRatio(dHalfCauchy(1))}, {})],
+    ids=["Gibbs", "known standard errors", "ratio"],
+)
+def test_no_fixed_effects(rng, priors, options):
+    """`y ~ 0 + (1 | g)`: groups around 0."""
+    data = datasets.load("dyestuff").assign(Yield=lambda d: d["Yield"] - 1500.0, se=50.0)
+    fit = lmerb("Yield ~ 0 + (1 | Batch)", data, priors, n=400, rng=rng, **options)
+    assert fit.posterior_mean.empty and fit.coefficients.shape == (400, 0)
+    for text in (str(fit.summary()), repr(fit)):
+        assert "No fixed effects" in text and "fixed effects ~" not in text
+    assert "No fixed" not in fit.summary()._repr_html_()
+    assert np.allclose(fit.predict(kind="draws"), fit.draws.effects[0][:, fit.design.terms[0].factor.codes, 0])
+    assert fit.predict({"Batch": ["A", "new"]}, re="none").tolist() == [0.0, 0.0]
+    assert list(fit.shrinkage()["population"]) == [0.0] * 6 and len(fit.ranef()) == 6
+    assert list(fit.confint().index[:1]) == ["sd((Intercept) | Batch)"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert "beta" not in fit.to_arviz().posterior
+    with pytest.raises(FormulaError, match="nothing is left to estimate"):
+        lmerb("Yield ~ 0 + (0 | Batch)", data)
+
+
+def test_effects_that_are_constant_within_groups(rng):
+    """(x | g) with x constant in each group, in two groups: singular Z_j, and proper priors that carry it."""
+    g = np.repeat(["a", "b"], 6)
+    data = {"y": rng.standard_normal(12), "x": np.repeat([1.0, 3.0], 6), "g": g}
+    fit = lmerb("y ~ 1 + (x | g)", data, n=4000, rng=rng)
+    assert (fit.chains.summary()["r_hat"] < 1.02).all()
+    means = fit.predict(kind="draws").mean(axis=0)
+    assert np.isclose(means[0], means[5]) and np.isclose(means[6], means[11])

@@ -13,6 +13,7 @@ from glmbayes.design.missing import missing_rows
 from glmbayes.design.parse import parse
 from glmbayes.design.parts import Response
 from glmbayes.design.record import Design, Recipe
+from glmbayes.design.source import pointed
 from glmbayes.design.table import as_table
 from glmbayes.design.values import (
     kept_rows,
@@ -36,6 +37,7 @@ def build_design(
     subset=None,
     extra=None,
     na_action="drop",
+    empty=False,
     env=None,
 ):
     """Turn a formula and data into response, design matrix, weights and offset.
@@ -63,6 +65,8 @@ def build_design(
         Further row arguments: name -> array or column name.
     na_action : "drop" or "raise"
         What to do with rows that have a missing value anywhere in the formula or in a row argument.
+    empty : bool
+        Whether a formula without terms and intercept will do.
     env : frame or mapping, optional
         Where to look names up; the caller's scope by default.
 
@@ -100,6 +104,8 @@ def build_design(
     condition = argument_expression(subset, "subset", table.names)
     reserved = tuple(e.plain for e in (*spelled.values(), condition) if e is not None and e.plain is not None)
     parsed = parse(formula, table.names, reserved)
+    if not parsed.terms and not parsed.intercept and not empty:
+        raise pointed("The formula has no terms and no intercept: nothing is left to estimate.", parsed.text)
     table.settle(name.meaning for e in (parsed.response, *parsed.factors, *parsed.offsets) for name in e.variables)
     if table.n == 0:
         raise FormulaError("data have no rows.")

@@ -87,8 +87,6 @@ def _parse(formula, columns, reserved):
             if expression == response:
                 raise expression.error(f"The response {response.name} is among the terms.")
     ordered.sort(key=len)
-    if not ordered and not intercept:
-        raise pointed("The formula has no terms and no intercept: nothing is left to estimate.", source.text)
     return Formula(source.text, response, tuple(ordered), intercept, tuple(offsets))
 
 

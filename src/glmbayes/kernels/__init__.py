@@ -12,6 +12,7 @@ A function of yours compiled with ``cache=True`` does not notice when this libra
 """
 
 from glmbayes.kernels.blocks import normal_blocks
+from glmbayes.kernels.gamma import draw_gamma
 from glmbayes.kernels.gamma_dispersion import draw_gamma_dispersion
 from glmbayes.kernels.gibbs import (
     draw_dispersion,
@@ -43,6 +44,7 @@ __all__ = [
     "MixedState",
     "build_envelope",
     "draw_dispersion",
+    "draw_gamma",
     "draw_gamma_dispersion",
     "draw_glm",
     "draw_glm_1d",

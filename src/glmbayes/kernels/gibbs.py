@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from glmbayes.kernels.gamma import draw_gamma
 from glmbayes.kernels.independent import independent_draws
 from glmbayes.kernels.jit import jit
 from glmbayes.kernels.linalg import cholesky
@@ -15,15 +16,6 @@ from glmbayes.kernels.log_precision import NEED_MORE
 from glmbayes.kernels.normal import normal_draws
 from glmbayes.kernels.normal_gamma import normal_gamma_draws
 from glmbayes.kernels.rows import reduce_rows, row_errors
-
-
-@jit
-def _gamma(rng, shape):
-    """Standard gamma variate with a floor of 1e-300, as in the Python layer."""
-    if shape >= 0.05:
-        return max(rng.standard_gamma(shape), 1e-300)
-    log_g = math.log(rng.standard_gamma(shape + 1.0)) + math.log1p(-rng.random()) / shape
-    return math.exp(max(log_g, math.log(1e-300)))
 
 
 @jit
@@ -82,7 +74,7 @@ def draw_dispersion(rng, y, x, beta, shape, rate):
     """
     empty = np.empty(0)
     _, errors, used, _, _ = row_errors(y, x, empty, empty, beta)
-    return (rate + 0.5 * errors) / _gamma(rng, shape + 0.5 * used)
+    return (rate + 0.5 * errors) / draw_gamma(rng, shape + 0.5 * used)
 
 
 @jit
@@ -121,7 +113,7 @@ def draw_normal_gamma(rng, y, x, mu, Sigma_0, shape, rate):
     reduce_rows(y, x, empty, empty, triangle)
     for j in range(p):
         draws[0, j] = rng.standard_normal()
-    dispersion[0] = _gamma(rng, shape + 0.5 * n)
+    dispersion[0] = draw_gamma(rng, shape + 0.5 * n)
     if not cholesky(Sigma_0, low) or not normal_gamma_draws(triangle, mu, low, rate, draws, dispersion, mode):
         draws[:] = math.nan
         dispersion[0] = math.nan

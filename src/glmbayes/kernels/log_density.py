@@ -56,7 +56,7 @@ def share_rise(share0, rest0, share1, rest1, delta, fall):
 
 
 @jit
-def _log_growth(lam, t0, u0, t1, u1):
+def odds_growth(lam, t0, u0, t1, u1):
     """log((1 + lam u1) / (1 + lam u0))."""
     high = lam * u1
     low = lam * u0
@@ -75,7 +75,7 @@ def log_growth(f, t0, u0, t1, u1):
         high = f.lam[i] * u1
         low = f.lam[i] * u0
         if high > _HUGE or low > _HUGE:
-            total += _log_growth(f.lam[i], t0, u0, t1, u1)
+            total += odds_growth(f.lam[i], t0, u0, t1, u1)
             continue
         product *= (1.0 + high) / (1.0 + low)
         if product > 1e50 or product < 1e-50:
@@ -101,7 +101,7 @@ def rise(f, t0, t1):
         half = -math.expm1(-0.5 * abs(delta))
         value += f.d * (half / math.sqrt(u0) if up else -half / math.sqrt(u1))
     if f.e > 0.0:
-        value -= f.e * _log_growth(1.0 / f.g, t0, u0, t1, u1)
+        value -= f.e * odds_growth(1.0 / f.g, t0, u0, t1, u1)
     for i in range(f.k.shape[0]):
         share0, rest0 = shares(f.lam[i] * u0)
         share1, rest1 = shares(f.lam[i] * u1)
@@ -170,7 +170,7 @@ def concave_gap(f, touch, u_touch, t, u):
     if f.d > 0.0:
         gap -= f.d / math.sqrt(u_touch) * _exp_gap(-0.5 * delta)
     if f.e > 0.0:
-        gap -= f.e * (_log_growth(1.0 / f.g, touch, u_touch, t, u) - shares(u_touch / f.g)[0] * delta)
+        gap -= f.e * (odds_growth(1.0 / f.g, touch, u_touch, t, u) - shares(u_touch / f.g)[0] * delta)
     tangent = 0.0
     for i in range(f.lam.shape[0]):
         tangent += shares(f.lam[i] * u_touch)[0]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glmbayes.kernels.gibbs import _gamma
+from glmbayes.kernels.gamma import draw_gamma
 from glmbayes.kernels.grouped import within_errors
 from glmbayes.kernels.jit import jit
 from glmbayes.kernels.linalg import cholesky
@@ -167,7 +167,7 @@ def draw_covariance(rng, prior, effects, centre, Psi):
 @jit
 def draw_sigma2(rng, prior, n, errors):
     """Residual variance given the sum of squared errors of n observations."""
-    return (0.5 * (prior.nu_0 * prior.sigma2_0 + errors)) / _gamma(rng, 0.5 * (prior.nu_0 + n))
+    return (0.5 * (prior.nu_0 * prior.sigma2_0 + errors)) / draw_gamma(rng, 0.5 * (prior.nu_0 + n))
 
 
 @jit

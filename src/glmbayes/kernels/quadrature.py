@@ -13,7 +13,7 @@ _CLOSE = -1.0  # how far the bound may lie above the density at a panel's ends
 _STEEP = 8.0  # how much the density may change on a panel, in logarithms
 _SAME = 1e-11  # how far a coarser rule may be off, as a share of the envelope's mass
 
-_COARSE, _COARSE_WEIGHTS = np.polynomial.legendre.leggauss(12)
+COARSE, COARSE_WEIGHTS = np.polynomial.legendre.leggauss(12)
 POINTS, WEIGHTS = np.polynomial.legendre.leggauss(20)  # the rule, on (-1, 1)
 
 
@@ -42,7 +42,7 @@ def _is_fine(f, env, j):
     ):
         return False
     mode = env.scale[0]
-    coarse = _integral(f, mode, left, right, _COARSE, _COARSE_WEIGHTS)
+    coarse = _integral(f, mode, left, right, COARSE, COARSE_WEIGHTS)
     # the share, and what rounding t alone changes
     rounding = 1e-15 * abs(env.slope[j]) * max(abs(left), abs(right))
     allowed = (_SAME * env.mass[n] / env.mass[j] + rounding) * math.exp(env.log_mass[j])

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from glmbayes.kernels.gibbs import _gamma
+from glmbayes.kernels.gamma import draw_gamma
 from glmbayes.kernels.jit import jit
 from glmbayes.kernels.log_density import LogDensity
 from glmbayes.kernels.log_precision import DONE, NEED_MORE, build_envelope, draw_log_precisions, new_envelope
@@ -57,10 +57,10 @@ def draw_truncated_gamma(rng, shape, rate, lower):
     if not rate > 0.0 or (lower <= 0.0 and not shape > 0.0):
         return math.nan
     if lower <= 0.0:
-        return _gamma(rng, shape) / rate
+        return draw_gamma(rng, shape) / rate
     if shape > 0.0:
         for _ in range(_TRIES):  # the usual case: hardly any truncation
-            u = _gamma(rng, shape) / rate
+            u = draw_gamma(rng, shape) / rate
             if u >= lower:
                 return u
     none = np.empty(0)
@@ -105,7 +105,7 @@ def draw_precision(rng, effects, squares, terms, upper):
             return math.nan
         if shape > 0.0:
             for _ in range(_TRIES):
-                u = _gamma(rng, shape) / rate
+                u = draw_gamma(rng, shape) / rate
                 if u >= lower:
                     return u
     none = np.empty(0)

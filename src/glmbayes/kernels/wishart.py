@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from glmbayes.kernels.gibbs import _gamma
+from glmbayes.kernels.gamma import draw_gamma
 from glmbayes.kernels.jit import jit
 from glmbayes.kernels.linalg import cholesky
 
@@ -24,7 +24,7 @@ def _bartlett(rng, df, up):
     for i in range(q):
         for j in range(i):
             up[i, j] = 0.0
-        up[i, i] = math.sqrt(2.0 * _gamma(rng, 0.5 * (df - (q - 1 - i))))
+        up[i, i] = math.sqrt(2.0 * draw_gamma(rng, 0.5 * (df - (q - 1 - i))))
         for j in range(i + 1, q):
             up[i, j] = rng.standard_normal()
 
@@ -171,7 +171,7 @@ def draw_huang_wand_mixing(rng, nu, inverse_scales2, root, mixing):
                 continue
             inverse[i] = s / root[i, i]
             total += inverse[i] * inverse[i]
-        mixing[k] = (nu * total + inverse_scales2[k]) / _gamma(rng, 0.5 * (nu + q))
+        mixing[k] = (nu * total + inverse_scales2[k]) / draw_gamma(rng, 0.5 * (nu + q))
 
 
 @jit

@@ -75,9 +75,11 @@ def loo(fit):
 def to_arviz(fit):
     """See `MixedFit.to_arviz`."""
     by_chain = fit._by_chain
-    posterior = {"beta": by_chain(fit.draws.beta)}
-    coords = {"coefficient": list(fit.names), "observation": np.arange(fit.design.n)}
-    dims = {"beta": ["coefficient"], "y": ["observation"]}
+    posterior = {}
+    coords, dims = {"observation": np.arange(fit.design.n)}, {"y": ["observation"]}
+    if fit.names:
+        posterior["beta"] = by_chain(fit.draws.beta)
+        coords["coefficient"], dims["beta"] = list(fit.names), ["coefficient"]
     if fit.se is None:
         posterior["sigma"] = by_chain(fit.sigma)
     for term, covariance, effects in zip(fit.design.terms, fit.draws.covariance, fit.draws.effects):

@@ -135,7 +135,7 @@ def build_mixed_design(formula, data, *, weights=None, offset=None, se=None, sub
     response = fixed_text.partition("~")[0]
     options = {"weights": weights, "offset": offset, "extra": extra, "na_action": na_action, "env": env}
     for _ in range(len(bars) + 2):
-        fixed = build_design(fixed_text, data, subset=subset, **options)
+        fixed = build_design(fixed_text, data, subset=subset, empty=True, **options)
         rows = np.arange(fixed.n_total) if fixed.rows is None else fixed.rows
         designs, kept = {}, rows
         for bar in bars:

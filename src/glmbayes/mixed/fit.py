@@ -7,8 +7,10 @@ import numpy as np
 
 from glmbayes.chains.record import Chains
 from glmbayes.checks import option
+from glmbayes.errors import InputError
 from glmbayes.fits.likelihood import GaussianLikelihood
 from glmbayes.mixed import criteria, groups, predict
+from glmbayes.mixed.ratio import RatioPosterior
 from glmbayes.posteriors.moments import sample_sd
 
 
@@ -24,7 +26,7 @@ class MixedFit:
     method : "iid" or "MCMC"
     draws : MixedDraws
         beta (n, p), sigma2 (n,), covariance and effects of each term.
-    posterior : IidPosterior or None
+    posterior : IidPosterior, RatioPosterior or None
     se : (n,) array or None
         Known standard deviations of the observations.
     frequency : bool
@@ -86,8 +88,7 @@ class MixedFit:
         if self.posterior is None:
             return self.draws.beta.mean(axis=0), sample_sd(self.draws.beta)
         p, m = self.design.p, self.design.terms[0].m
-        mean, sd, _ = self.posterior.moments(np.eye(p, p + m))
-        return mean, sd
+        return self.posterior.moments(np.eye(p, p + m))
 
     def _series(self, values):
         import pandas as pd
@@ -202,6 +203,12 @@ class MixedFit:
         """(n_draws, rows) log-likelihood given the group effects."""
         return criteria.log_lik_rows(self, rows)
 
+    def log_marginal_likelihood(self):
+        """log p(y) under all priors, by quadrature; for exact fits with a dRatio and proper priors."""
+        if not isinstance(self.posterior, RatioPosterior):
+            raise InputError("the marginal likelihood is available for exact fits with a dRatio prior.")
+        return self.posterior.log_evidence()
+
     def log_lik(self):
         """(n_draws, n) log-likelihood of each observation, given the group effects."""
         return self.log_lik_rows(slice(None))
@@ -228,7 +235,7 @@ class MixedFit:
         return Chains(parts, [], self.interrupted, None, "exact iid draws" if self.method == "iid" else "MCMC")
 
     def _by_chain(self, values):
-        return values.reshape(self.draws.chains, -1, *values.shape[1:])
+        return values.reshape(self.draws.chains, len(values) // self.draws.chains, *values.shape[1:])
 
     def summary(self, level=0.95):
         """Text as R users know it, with convergence of every quantity; `.fixed`, `.components` are DataFrames."""
@@ -239,7 +246,8 @@ class MixedFit:
     def __repr__(self):
         means = "  ".join(f"{name}: {value:.4g}" for name, value in self.posterior_mean.items())
         head = f"Call:\n{self.call}   ({self.method})"
-        return f"{head}\n\nFixed effects, posterior mean:\n{means}\n\nUse .summary() for more."
+        fixed = f"Fixed effects, posterior mean:\n{means}" if means else "No fixed effects."
+        return f"{head}\n\n{fixed}\n\nUse .summary() for more."
 
     def to_arviz(self):
         """ArviZ data: beta, sigma, covariance and effects of each term, and the log-likelihood."""

@@ -110,7 +110,7 @@ def group_means(fit, factor):
         combinations[:, p:] = np.eye(term.m)
         if name in fit.names:
             combinations[:, fit.names.index(name)] = 1.0
-        mean, sd, _ = fit.posterior.moments(combinations)
+        mean, sd = fit.posterior.moments(combinations)
     else:
         draws = group_coefficients(fit, term.factor.name)[name].to_numpy()
         mean, sd = draws.mean(axis=0), sample_sd(draws)

@@ -5,7 +5,9 @@ import numpy as np
 from glmbayes.kernels.linalg import eliminate
 from glmbayes.mixed.draws import MixedDraws
 from glmbayes.mixed.priors import refuse_improper, sigma_terms
+from glmbayes.mixed.reduce import orthonormal_columns
 from glmbayes.posteriors.one_variance import OneVariance
+from glmbayes.posteriors.two_levels import defined
 from glmbayes.priors.wishart import CovariancePrior
 
 _MOST_GROUPS = 2000  # a dense singular value decomposition of this size takes seconds
@@ -14,7 +16,7 @@ _MOST_GROUPS = 2000  # a dense singular value decomposition of this size takes s
 def iid_reason(design, priors, se):
     """None when the exact engine applies, else why it does not."""
     if se is None:
-        return "the residual variance is unknown (no se=)"
+        return "the residual variance is unknown: give se=, or a prior on the ratio of the standard deviations, dRatio"
     if len(design.terms) != 1 or design.terms[0].q != 1:
         return "it needs a single random term with one effect per group"
     if isinstance(priors.terms[design.terms[0].label], CovariancePrior):
@@ -32,6 +34,7 @@ class IidPosterior:
         y = design.y if design.fixed.offset is None else design.y - design.fixed.offset
         p, m = design.p, term.m
         y, X, z = y / se, design.fixed.X / se[:, None], term.Z[:, 0] / se
+        orthonormal_columns(X, design.fixed.names)  # refuses dependent ones
         y, X, Z = _by_group(y, X, z, term.factor)
         flat = np.ones(p, bool) if priors.beta is None else np.isinf(np.diag(priors.beta.Sigma))
         if priors.population is not None:
@@ -63,18 +66,17 @@ class IidPosterior:
         return MixedDraws(beta, np.ones(n), (covariance,), (effects,), 1), iters
 
     def moments(self, combinations):
-        """Mean and sd of combinations (k, p + m) of (beta, effects), by quadrature, and of the group sd."""
+        """Mean and sd of combinations (k, p + m) of (beta, effects), by quadrature; NaN, inf where undefined."""
         if self.population is not None:
             mu, low = self.population.coefficient.mu, self.population.coefficient.low
             shift = combinations[:, : self.p] @ mu
             combinations = np.column_stack([combinations[:, self.p :], combinations[:, : self.p] @ low])
         else:
             shift = 0.0
-        weight, t, mean, variance = self.engine.moments(combinations)
+        weight, _, mean, variance = self.engine.moments(combinations)
         centre = weight @ mean
         sd = np.sqrt(weight @ (variance + (mean - centre) ** 2))
-        tau = np.exp(-0.5 * t)
-        return centre + shift, sd, float(weight @ tau)
+        return defined(centre + shift, sd, self.engine.levels.drifting(combinations), self.engine.tail)
 
 
 def _by_group(y, X, z, factor):

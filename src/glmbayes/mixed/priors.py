@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from glmbayes.errors import ImproperPosteriorError, InputError
+from glmbayes.mixed.conjugate import conjugate_residual
 from glmbayes.priors.coefficients import CoefficientPrior
 from glmbayes.priors.gamma import dGamma
 from glmbayes.priors.independent_normal_gamma import dIndependent_Normal_Gamma
 from glmbayes.priors.normal_gamma import dNormal_Gamma
+from glmbayes.priors.ratio import dRatio
 from glmbayes.priors.sigma import SigmaPrior, dHalfT
 from glmbayes.priors.wishart import CovariancePrior, dHuangWand, dWishart
 
@@ -26,6 +28,7 @@ class MixedPriors:
     beta : CoefficientPrior or None
         None is flat.
     sigma : SigmaPrior, dGamma, or None when the residual variances are known
+        With a dRatio also dNormal_Gamma: beta | sigma^2 ~ N(mu, sigma^2 Sigma_0).
     terms : dict
         Term label -> prior of its standard deviation or covariance.
     population : dNormal_Gamma or None
@@ -45,6 +48,8 @@ class MixedPriors:
         note = dict.fromkeys(self.defaults, "   (default)")
         if self.population is not None:
             beta = f"N(mu, tau^2 Sigma_0): {self.population.mu} {self.population.coefficient.Sigma.tolist()}"
+        elif isinstance(self.sigma, dNormal_Gamma):
+            beta = f"N(mu, sigma^2 Sigma_0): {self.sigma.mu} {self.sigma.coefficient.Sigma.tolist()}"
         elif self.beta is None:
             beta = "flat"
         else:
@@ -52,6 +57,9 @@ class MixedPriors:
             beta = "N(mean, sd): " + ", ".join(f"({m:.4g}, {s:.4g})" for m, s in zip(self.beta.mu, sd))
         lines = [f"fixed effects ~ {beta}{note.get('beta', '')}"]
         for label, prior in self.terms.items():
+            if isinstance(prior, dRatio):
+                lines.append(f"{label}: sd / residual sd ~ {prior.prior!r}")
+                continue
             lines.append(f"{label}: {'sd' if _on_sd(prior) else 'covariance'} ~ {_short(prior)}{note.get(label, '')}")
         if self.sigma is not None:
             lines.append(f"residual sd ~ {_short(self.sigma)}{note.get('sigma', '')}")
@@ -63,7 +71,9 @@ def _on_sd(prior):
 
 
 def _short(prior):
-    if isinstance(prior, dGamma):
+    if isinstance(prior, dGamma) and prior.shape == prior.rate == 0.0:
+        return "flat in log sd"
+    if isinstance(prior, (dGamma, dNormal_Gamma)):
         return f"1/sd^2 ~ Gamma({prior.shape:g}, rate {prior.rate:g})"
     return repr(prior)
 
@@ -119,7 +129,9 @@ def resolve_priors(design, priors, se_known):
             "intercept with known sampling variances (se=). Use dIndependent_Normal_Gamma or 'beta' and dGamma."
         )
     sigma = given.get("sigma")
-    if se_known:
+    if any(isinstance(prior, dRatio) for prior in terms.values()):
+        sigma, beta = conjugate_residual(design, sigma, beta, se_known, defaults)
+    elif se_known:
         if sigma is not None:
             raise InputError("se= gives the residual standard deviations: there is no sigma to put a prior on.")
     elif sigma is None:
@@ -159,7 +171,7 @@ def _default(term, spread):
 
 def _checked(prior, term):
     if term.q == 1:
-        if isinstance(prior, (SigmaPrior, dGamma)):
+        if isinstance(prior, (SigmaPrior, dGamma, dRatio)):
             return prior
         if isinstance(prior, dWishart) and prior.q == 1:
             return prior
@@ -167,7 +179,7 @@ def _checked(prior, term):
             return dHalfT(prior.df, float(prior.scales(1)[0]))
         raise InputError(
             f"the prior of {term.label} must be on its standard deviation (dHalfT, dHalfCauchy, dUniform, dFlat, ...), "
-            f"dGamma on the precision, or dWishart; got {prior!r}."
+            f"dGamma on the precision, dRatio, or dWishart; got {prior!r}."
         )
     if not isinstance(prior, CovariancePrior):
         raise InputError(

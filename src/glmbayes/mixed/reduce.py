@@ -35,6 +35,35 @@ class Reduced:
     scale_y: float
 
 
+def orthonormal_columns(X, names):
+    """Orthonormal columns (n, p) of X, and the matrix (p, p) that takes their coefficients to those of X."""
+    size = np.sqrt((X**2).sum(axis=0))
+    orthonormal, r = np.linalg.qr(X / np.where(size > 0.0, size, 1.0))
+    dependent = np.ones(X.shape[1], dtype=bool)  # also where there are fewer rows than columns
+    dependent[: r.shape[0]] = np.abs(np.diag(r)) < 1e-10
+    if dependent.any():
+        raise FormulaError(
+            f"the fixed effect(s) {', '.join(names[i] for i in np.nonzero(dependent)[0])} are linear combinations of "
+            "those before them: drop them from the formula."
+        )
+    return orthonormal, np.linalg.inv(r) / size[:, None]
+
+
+def least_squares(y, X, names):
+    """Residuals (n,), orthonormal columns (n, p) of X, the matrix (p, p) that takes their coefficients to those of X,
+    and the least squares coefficients (p,).
+    """
+    orthonormal, unscale = orthonormal_columns(X, names)
+    # where n = p the last residuals are rounding; subtracting twice keeps them orthogonal to X
+    beta_hat = np.zeros(X.shape[1])
+    rest = y.copy()
+    for _ in range(2):
+        step = unscale @ (orthonormal.T @ rest)
+        beta_hat += step
+        rest = rest - X @ step
+    return rest, orthonormal, unscale, beta_hat
+
+
 def reduce_design(design, priors, se, weights, frequency):
     """Reduce the rows of a mixed design; `se` (n,) and `weights` (n,) or None."""
     root_w = np.ones(design.n) if weights is None else np.sqrt(weights)
@@ -44,24 +73,7 @@ def reduce_design(design, priors, se, weights, frequency):
     y = y * root_w
     X = design.fixed.X * root_w[:, None]
     p = X.shape[1]
-    size = np.sqrt((X**2).sum(axis=0))
-    orthonormal, r = np.linalg.qr(X / np.where(size > 0.0, size, 1.0))
-    dependent = np.ones(p, dtype=bool)  # also where there are fewer rows than columns
-    dependent[: r.shape[0]] = np.abs(np.diag(r)) < 1e-10
-    if dependent.any():
-        names = [design.fixed.names[i] for i in np.nonzero(dependent)[0]]
-        raise FormulaError(
-            f"the fixed effect(s) {', '.join(names)} are linear combinations of those before them: drop them from the "
-            "formula."
-        )
-    unscale = np.linalg.inv(r) / size[:, None]
-    # where n = p the last residuals are rounding; subtracting twice keeps them orthogonal to X
-    beta_hat = np.zeros(p)
-    rest = y.copy()
-    for _ in range(2):
-        step = unscale @ (orthonormal.T @ rest)
-        beta_hat += step
-        rest = rest - X @ step
+    rest, orthonormal, unscale, beta_hat = least_squares(y, X, design.fixed.names)
 
     main = max(design.factors.values(), key=lambda f: len(f.labels))
     terms = design.terms

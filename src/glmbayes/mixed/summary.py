@@ -46,8 +46,8 @@ class MixedSummary:
             lines.append(f"Draws: {fit.n_draws}, exact and independent ({fit.iters.mean():.3g} candidates per draw)")
         else:
             # pandas' extremes leave missing values out, and are NaN where chains of a few draws have no others
-            worst = max(t["r_hat"].max() for t in (self.fixed, self.components))
-            least = min(t["ess_bulk"].min() for t in (self.fixed, self.components))
+            worst = max(t["r_hat"].max() for t in (self.fixed, self.components) if len(t))
+            least = min(t["ess_bulk"].min() for t in (self.fixed, self.components) if len(t))
             verdict = "" if worst <= 1.01 and least >= 400 else "   NOT YET CONVERGED: take more draws"
             lines.append(
                 f"Draws: MCMC, {fit.draws.chains} chains of {fit.n_draws // fit.draws.chains} after {fit.burn_in}; "
@@ -63,10 +63,16 @@ class MixedSummary:
             lines.append("Residual standard deviations are known (se=).")
         return lines
 
+    @property
+    def priors(self):
+        """One line per prior."""
+        lines = self.fit.priors.describe()
+        return lines if len(self.fixed) else lines[1:]
+
     def __str__(self):
         parts = ["Call:\n" + self.fit.call, "\n".join(self.lines)]
-        parts.append("Priors:\n" + "\n".join("  " + line for line in self.fit.priors.describe()))
-        parts.append("Fixed effects:\n" + _text(self.fixed))
+        parts.append("Priors:\n" + "\n".join("  " + line for line in self.priors))
+        parts.append("Fixed effects:\n" + _text(self.fixed) if len(self.fixed) else "No fixed effects.")
         parts.append("Group and residual standard deviations, correlations:\n" + _text(self.components))
         return "\n\n".join(parts)
 
@@ -74,7 +80,9 @@ class MixedSummary:
 
     def _repr_html_(self):
         body = [f"<pre>{html.escape(self.fit.call)}</pre>"]
-        body.append("<p>" + "<br>".join(map(html.escape, [*self.lines, *self.fit.priors.describe()])) + "</p>")
+        body.append("<p>" + "<br>".join(map(html.escape, [*self.lines, *self.priors])) + "</p>")
         for title, table in (("Fixed effects", self.fixed), ("Standard deviations and correlations", self.components)):
+            if table.empty:
+                continue
             body.append(f"<p><b>{title}</b></p>{table.map(_number).to_html(border=0)}")
         return "\n".join(body)

@@ -6,6 +6,7 @@ from glmbayes.priors.independent_normal import dIndependent_Normal
 from glmbayes.priors.independent_normal_gamma import dIndependent_Normal_Gamma
 from glmbayes.priors.normal import dNormal
 from glmbayes.priors.normal_gamma import dNormal_Gamma
+from glmbayes.priors.ratio import dRatio
 from glmbayes.priors.sigma import dExponential, dFlat, dHalfCauchy, dHalfNormal, dHalfT, dUniform
 from glmbayes.priors.wishart import dHuangWand, dWishart
 
@@ -23,6 +24,7 @@ __all__ = [
     "dIndependent_Normal_Gamma",
     "dNormal",
     "dNormal_Gamma",
+    "dRatio",
     "dUniform",
     "dWishart",
 ]
