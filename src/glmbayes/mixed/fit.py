@@ -32,6 +32,8 @@ class MixedFit:
     iters : (n,) int array or None
         Candidates per draw (iid).
     burn_in : int
+    sampler : str
+        Of MCMC draws, in words.
     """
 
     call: str
@@ -45,6 +47,7 @@ class MixedFit:
     interrupted: bool
     iters: np.ndarray | None
     burn_in: int
+    sampler: str = ""
 
     @property
     def formula(self):

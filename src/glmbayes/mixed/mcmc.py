@@ -51,7 +51,7 @@ def run_mcmc(design, reduced, n, chains, burn_in, thin, rng, progress):
             "variance that runs to 0 or infinity under its prior. Rescale the variables or state tighter priors."
         )
     length = kept_length(done, interrupted)
-    return _collect(design, reduced, out, length), interrupted
+    return collect(design, reduced, out, length), interrupted
 
 
 def _start(reduced, K, Q, rng):
@@ -80,7 +80,8 @@ def _column_size(reduced, k, i, size):
     return max(float(np.sqrt(total / data.n)), 1e-12)
 
 
-def _collect(design, reduced, out, length):
+def collect(design, reduced, out, length):
+    """`MixedDraws` of the first `length` draws of every chain's (w, a, sigma2, root)."""
     p = reduced.unscale.shape[0]
     w, a, sigma2, root = (np.concatenate([part[i][:length] for part in out]) for i in range(4))
     beta = reduced.beta_hat + w[:, :p] @ reduced.unscale.T

@@ -111,7 +111,7 @@ def reduce_design(design, priors, se, weights, frequency):
     rank = min(design.n, p + sum(t.m * t.q for t in terms))
     refuse_improper(design, priors, X, flat, rank)
     prior = _prior(design, priors, unscale, beta_hat, se is not None)
-    scale_y = float(np.sqrt((rest**2).sum() / max(design.n - p, 1))) or 1.0
+    scale_y = float(np.sqrt((rest**2).sum() / max(n - p, 1.0))) or 1.0
     return Reduced(data, layout, prior, beta_hat, unscale, scale_y)
 
 
