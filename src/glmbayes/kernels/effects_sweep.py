@@ -19,28 +19,26 @@ from glmbayes.kernels.wishart import draw_huang_wand_mixing, inverse_wishart_roo
 
 
 @jit
-def _levels(layout, state, k):
-    """(m, q) view or copy of the effects of term k."""
-    q = layout.q[k]
-    m = layout.m[k]
+def read_effects(layout, state, k, column, out):
+    """Effects of term k into the columns of `out` (m, width) from `column` on."""
     first = layout.first[k]
-    out = np.empty((m, q))
-    for level in range(m):
+    q = layout.q[k]
+    for level in range(out.shape[0]):
         for i in range(q):
-            out[level, i] = state.a[level, first + i] if layout.main[k] else state.w[first + level * q + i]
-    return out
+            out[level, column + i] = state.a[level, first + i] if layout.main[k] else state.w[first + level * q + i]
 
 
 @jit
-def _set_levels(layout, state, k, effects):
-    q = layout.q[k]
+def write_effects(layout, state, k, column, effects):
+    """The reverse of `read_effects`."""
     first = layout.first[k]
+    q = layout.q[k]
     for level in range(effects.shape[0]):
         for i in range(q):
             if layout.main[k]:
-                state.a[level, first + i] = effects[level, i]
+                state.a[level, first + i] = effects[level, column + i]
             else:
-                state.w[first + level * q + i] = effects[level, i]
+                state.w[first + level * q + i] = effects[level, column + i]
 
 
 @jit
@@ -68,6 +66,51 @@ def draw_root(rng, prior, k, effects, mixing, root):
 
 
 @jit
+def standardise(effects, root):
+    """(m, q) effects of unit covariance, root^-1 a."""
+    m, q = effects.shape
+    b = np.empty((m, q))
+    for level in range(m):
+        for i in range(q):
+            s = effects[level, i]
+            for h in range(i):
+                s -= root[i, h] * b[level, h]
+            b[level, i] = s / root[i, i]
+    return b
+
+
+@jit
+def finish_root(rng, prior, k, big_h, linear, sigma2, b, effects, mixing, root):
+    """`root` of term k given its standardised effects `b` and the data's terms; `effects` and `mixing` follow it."""
+    update_root(
+        rng,
+        root,
+        big_h,
+        linear,
+        sigma2,
+        prior.kind[k],
+        prior.terms[k],
+        prior.upper[k],
+        prior.df[k],
+        prior.scale_root[k],
+        prior.nu[k],
+        prior.inverse_scales2[k],
+    )
+    levels, q = b.shape
+    for level in range(levels):
+        for i in range(q):
+            effects[level, i] = 0.0
+            for h in range(i + 1):
+                effects[level, i] += root[i, h] * b[level, h]
+    for h in range(q):  # the factor with a positive diagonal
+        if root[h, h] < 0.0:
+            for i in range(h, q):
+                root[i, h] = -root[i, h]
+    if prior.kind[k] == HUANG_WAND:
+        draw_huang_wand_mixing(rng, prior.nu[k], prior.inverse_scales2[k], root, mixing)
+
+
+@jit
 def _residuals(data, state, out):
     """Rows of every main level's residuals, (m, q)."""
     m, q = data.ry.shape
@@ -92,15 +135,11 @@ def interweave_root(rng, data, layout, prior, state, k, effects, mixing, root):
     d = q * (q + 1) // 2
     m, big_q = data.ry.shape
     size = state.w.shape[0]
-    b = np.empty((levels, q))
+    b = standardise(effects, root)
     for level in range(levels):
         for i in range(q):
-            s = effects[level, i]
-            for h in range(i):
-                s -= root[i, h] * b[level, h]
-            b[level, i] = s / root[i, i]
             effects[level, i] = 0.0
-    _set_levels(layout, state, k, effects)  # residuals below are without this term
+    write_effects(layout, state, k, 0, effects)  # residuals below are without this term
     big_h = np.zeros((d, d))
     linear = np.zeros(d)
     e = np.empty((m, big_q))
@@ -158,31 +197,8 @@ def interweave_root(rng, data, layout, prior, state, k, effects, mixing, root):
     for at in range(d):
         for other in range(at):
             big_h[other, at] = big_h[at, other]
-    update_root(
-        rng,
-        root,
-        big_h,
-        linear,
-        state.sigma2[0],
-        prior.kind[k],
-        prior.terms[k],
-        prior.upper[k],
-        prior.df[k],
-        prior.scale_root[k],
-        prior.nu[k],
-        prior.inverse_scales2[k],
-    )
-    for level in range(levels):
-        for i in range(q):
-            for h in range(i + 1):
-                effects[level, i] += root[i, h] * b[level, h]
-    _set_levels(layout, state, k, effects)
-    for h in range(q):  # the factor with a positive diagonal
-        if root[h, h] < 0.0:
-            for i in range(h, q):
-                root[i, h] = -root[i, h]
-    if prior.kind[k] == HUANG_WAND:
-        draw_huang_wand_mixing(rng, prior.nu[k], prior.inverse_scales2[k], root, mixing)
+    finish_root(rng, prior, k, big_h, linear, state.sigma2[0], b, effects, mixing, root)
+    write_effects(layout, state, k, 0, effects)
 
 
 @jit
@@ -198,7 +214,7 @@ def squared_error(data, state):
 
 
 @jit
-def _store(state, w, a, root):
+def store_state(state, w, a, root):
     """Copies by hand: NumPy's broadcasting assignment takes seconds to compile."""
     for i in range(w.shape[0]):
         w[i] = state.w[i]
@@ -223,7 +239,8 @@ def run_effects(rng, data, layout, prior, state, sweeps, thin, out_w, out_a, out
             return False
         for k in range(layout.q.shape[0]):
             q = layout.q[k]
-            effects = _levels(layout, state, k)
+            effects = np.empty((layout.m[k], q))
+            read_effects(layout, state, k, 0, effects)
             root = np.zeros((q, q))
             mixing = state.mixing[k, :q]
             if not draw_root(rng, prior, k, effects, mixing, root):
@@ -238,7 +255,7 @@ def run_effects(rng, data, layout, prior, state, sweeps, thin, out_w, out_a, out
                 return False
             state.sigma2[0] = 1.0 / u
         if thin > 0 and (sweep + 1) % thin == 0:
-            _store(state, out_w[row], out_a[row], out_root[row])
+            store_state(state, out_w[row], out_a[row], out_root[row])
             out_sigma2[row] = state.sigma2[0]
             row += 1
     return True

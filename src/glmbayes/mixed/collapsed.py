@@ -65,18 +65,16 @@ class Collapsed:
 
 def build_collapsed(reduced, rng):
     """A `Collapsed` with its proposal; None where that does not apply or candidates would seldom be accepted."""
-    data, layout, prior = reduced.data, reduced.layout, reduced.prior
+    layout, prior = reduced.layout, reduced.prior
     sigma_known = bool(prior.sigma_known)
     at = np.concatenate([np.arange(q) for q in layout.q])  # row of each standard deviation in its term
     size = int((layout.q * (layout.q + 1) // 2).sum()) + (not sigma_known)
     if not layout.main.all() or size > _MOST:
         return None
     starts = np.cumsum(at + 1) - (at + 1)  # where the standard deviations are among the coordinates
-    columns = np.sqrt((data.rz**2).sum(axis=(0, 1)) / data.n)
-    first = np.concatenate([f + np.arange(q) for f, q in zip(layout.first, layout.q)])
     upper = np.repeat(prior.upper, layout.q)
     spread = max(reduced.scale_y, 1e-12)
-    sd = 0.3 * spread / np.maximum(columns[first], 1e-12)
+    sd = 0.3 * spread / np.maximum(np.concatenate(reduced.column_size), 1e-12)
     if not sigma_known:
         starts, sd, upper = np.append(starts, size - 1), np.append(sd, spread), np.append(upper, prior.sigma_upper)
     for last in (False, True):
