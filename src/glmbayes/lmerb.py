@@ -8,6 +8,7 @@ import numpy as np
 
 from glmbayes.checks import count, option
 from glmbayes.errors import InputError
+from glmbayes.kernels.effects_blocks import BlocksData
 from glmbayes.mixed.collapsed import build_collapsed, run_collapsed
 from glmbayes.mixed.design import build_mixed_design
 from glmbayes.mixed.fit import MixedFit
@@ -45,7 +46,8 @@ def lmerb(
         Draws in all (over all chains).
     method : {None, "iid", "mcmc", "gibbs"}
         "iid": exact independent draws, for a single random intercept with known sampling variances; the default
-        where it applies.  "gibbs": a Gibbs sampler that draws all effects jointly and interweaves the variances.
+        where it applies.  "gibbs": a Gibbs sampler that interweaves the variances; it draws all effects
+        together, or those of large crossed factors in turn.
         "mcmc": with one grouping factor a chain on the variances alone, all effects integrated out, whose candidates
         come independently from a fitted distribution; "gibbs" where that does not apply.  The summary says which.
     se : array_like or column name, optional
@@ -117,7 +119,8 @@ def lmerb(
         model = None if method == "gibbs" else build_collapsed(reduced, rng)
         if model is None:
             draws, interrupted = run_mcmc(design, reduced, n, chains, burn_in, thin, rng, progress)
-            sampler = "Gibbs sampler, all effects drawn together"
+            how = "factor by factor" if isinstance(reduced.data, BlocksData) else "together"
+            sampler = f"Gibbs sampler, effects drawn {how}"
         else:
             draws, interrupted, share = run_collapsed(design, model, n, chains, burn_in, thin, rng, progress)
             sampler = f"independence chain on the variances, {share:.0%} accepted; effects exact given them"

@@ -7,8 +7,9 @@ effects and four fixed effects.
 
 A point is, for each row i of each term's Cholesky factor L, a number for the standard deviation followed by i numbers
 for correlations; then one for the residual standard deviation, unless that is known.  A standard deviation is
-c log(1 + e^x): linear in x where it is large beside c and exponential near 0, so that densities that do not vanish at
-0 have no boundary.  Correlations are the hyperbolic tangents of canonical partial correlations.
+4 c sinh(u / 4), u = log(1 + e^x): linear in x around 2 c and exponential on both sides, so that densities that do not
+vanish at 0 have no boundary there and polynomial tails become exponential ones.  Correlations are canonical partial
+correlations tanh(z).
 """
 
 import math
@@ -19,6 +20,8 @@ import numpy as np
 from glmbayes.kernels.interweave import SIGMA, log_prior_root, log_prior_sd
 from glmbayes.kernels.jit import jit
 from glmbayes.kernels.linalg import cholesky
+
+BEND = 4.0
 
 
 class CollapsedData(NamedTuple):
@@ -47,8 +50,9 @@ class CollapsedData(NamedTuple):
 def _standard_deviation(x, scale, upper):
     """(sd, log of its derivative) at the coordinate x; below `upper` when that is finite."""
     small = math.log1p(math.exp(-abs(x)))
-    sd = scale * (max(x, 0.0) + small)
-    log_slope = math.log(scale) - max(-x, 0.0) - small
+    u = max(x, 0.0) + small
+    sd = BEND * scale * math.sinh(u / BEND)
+    log_slope = math.log(scale * math.cosh(u / BEND)) - max(-x, 0.0) - small
     if upper < math.inf:
         log_slope -= sd / upper
         sd = -upper * math.expm1(-sd / upper)
@@ -67,7 +71,7 @@ def _unpack(point, scale, layout, prior, root):
         low = np.zeros((q, q))
         for i in range(q):
             sd, log_slope = _standard_deviation(point[at], scale[at], prior.upper[term])
-            if not sd > 0.0:
+            if not (sd > 0.0 and sd < math.inf):
                 return 1.0, -math.inf
             at += 1
             value += log_slope + i * math.log(sd)
@@ -96,6 +100,8 @@ def _unpack(point, scale, layout, prior, root):
     if prior.sigma_known:
         return 1.0, value
     sd, log_slope = _standard_deviation(point[at], scale[at], prior.sigma_upper)
+    if not (sd > 0.0 and sd < math.inf):
+        return 1.0, -math.inf
     return sd * sd, value + log_slope + log_prior_sd(sd, prior.sigma_terms, prior.sigma_upper)
 
 

@@ -27,7 +27,7 @@ from glmbayes.kernels.effects_sweep import (
 from glmbayes.kernels.jit import jit
 from glmbayes.kernels.linalg import cholesky
 from glmbayes.kernels.mixed import draw_from_precision
-from glmbayes.kernels.variance import draw_precision
+from glmbayes.kernels.variance import update_precision
 
 
 class BlocksData(NamedTuple):
@@ -278,6 +278,9 @@ def _sweep_factor(rng, data, layout, prior, state, f, residual):
         if data.factor[k] == f:
             size = layout.q[k]
             low = np.zeros((size, size))
+            for i in range(size):
+                for h in range(i + 1):
+                    low[i, h] = state.root[k, i, h]
             if not _update_term(rng, prior, k, r, ry, effects, data.column[k], sigma2, state.mixing[k, :size], low):
                 return False
             write_effects(layout, state, k, data.column[k], effects)
@@ -335,7 +338,7 @@ def run_blocks(rng, data, layout, prior, state, sweeps, thin, out_w, out_a, out_
             total = 0.0
             for i in range(residual.shape[0]):
                 total += residual[i] * residual[i]
-            u = draw_precision(rng, data.n, total, prior.sigma_terms, prior.sigma_upper)
+            u = update_precision(rng, 1.0 / state.sigma2[0], data.n, total, prior.sigma_terms, prior.sigma_upper)
             if not u > 0.0:
                 return False
             state.sigma2[0] = 1.0 / u

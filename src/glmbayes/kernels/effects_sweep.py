@@ -14,7 +14,7 @@ from glmbayes.kernels.effects import within_square
 from glmbayes.kernels.effects_joint import draw_effects_jointly
 from glmbayes.kernels.interweave import HUANG_WAND, SIGMA, WISHART, update_root
 from glmbayes.kernels.jit import jit
-from glmbayes.kernels.variance import draw_precision
+from glmbayes.kernels.variance import update_precision
 from glmbayes.kernels.wishart import draw_huang_wand_mixing, inverse_wishart_root
 
 
@@ -43,7 +43,7 @@ def write_effects(layout, state, k, column, effects):
 
 @jit
 def draw_root(rng, prior, k, effects, mixing, root):
-    """The root of term k's covariance given its effects (m, q), into `root` (q, q); False when that is improper."""
+    """Update the root of term k's covariance given its effects (m, q), `root` (q, q); False when that is improper."""
     m, q = effects.shape
     squares = np.zeros((q, q))
     for level in range(m):
@@ -51,7 +51,8 @@ def draw_root(rng, prior, k, effects, mixing, root):
             for h in range(i + 1):
                 squares[i, h] += effects[level, i] * effects[level, h]
     if prior.kind[k] == SIGMA:
-        u = draw_precision(rng, float(m), squares[0, 0], prior.terms[k], prior.upper[k])
+        before = 1.0 / (root[0, 0] * root[0, 0])
+        u = update_precision(rng, before, float(m), squares[0, 0], prior.terms[k], prior.upper[k])
         root[0, 0] = 1.0 / math.sqrt(u)
         return u > 0.0
     for i in range(q):
@@ -242,6 +243,9 @@ def run_effects(rng, data, layout, prior, state, sweeps, thin, out_w, out_a, out
             effects = np.empty((layout.m[k], q))
             read_effects(layout, state, k, 0, effects)
             root = np.zeros((q, q))
+            for i in range(q):
+                for h in range(i + 1):
+                    root[i, h] = state.root[k, i, h]
             mixing = state.mixing[k, :q]
             if not draw_root(rng, prior, k, effects, mixing, root):
                 return False
@@ -250,7 +254,9 @@ def run_effects(rng, data, layout, prior, state, sweeps, thin, out_w, out_a, out
                 for h in range(i + 1):
                     state.root[k, i, h] = root[i, h]
         if not prior.sigma_known:
-            u = draw_precision(rng, data.n, squared_error(data, state), prior.sigma_terms, prior.sigma_upper)
+            u = update_precision(
+                rng, 1.0 / state.sigma2[0], data.n, squared_error(data, state), prior.sigma_terms, prior.sigma_upper
+            )
             if not u > 0.0:
                 return False
             state.sigma2[0] = 1.0 / u

@@ -5,6 +5,20 @@ import numpy as np
 from glmbayes.kernels.effects_blocks import BlocksData
 
 
+def nearly_nested(factors):
+    """Whether some factor's levels meet fewer than two levels of another on average.
+
+    The sums of such levels' effects are known much better than the effects: one factor given the other hardly moves.
+    """
+    for one in factors:
+        for other in factors:
+            m = len(one.labels)
+            met = np.unique(one.codes.astype(np.int64) * len(other.labels) + other.codes).size
+            if one is not other and m >= len(other.labels) and met < 2 * m:
+                return True
+    return False
+
+
 def block_data(design, y, x, root_w, first, on_main, size, n):
     """`BlocksData`: y (N,) and x (N, p) weighted already, `first` and `on_main` (K,) of each term, `size` of w."""
     factors, terms = list(design.factors.values()), design.terms

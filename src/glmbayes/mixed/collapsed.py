@@ -8,7 +8,7 @@ Its draws are nearly independent, and given them the effects are exact.
 import numpy as np
 
 from glmbayes.chains.run import kept_length, run_chains, streams
-from glmbayes.kernels.collapsed import CollapsedData, collapsed
+from glmbayes.kernels.collapsed import BEND, CollapsedData, collapsed
 from glmbayes.mixed.mcmc import collect
 from glmbayes.mixed.proposal import accepted, find_mode, fit_proposal
 
@@ -84,14 +84,14 @@ def build_collapsed(reduced, rng):
         bounded = np.isfinite(upper)
         below = sd.copy()
         below[bounded] = -upper[bounded] * np.log1p(-sd[bounded] / upper[bounded])
-        point[starts] = np.log(np.expm1(below / scale[starts]))
+        point[starts] = np.log(np.expm1(BEND * np.arcsinh(below / scale[starts] / BEND)))
         model = Collapsed(reduced, scale)
         if last:
             break
         mode, _ = find_mode(model.log_density, point)
         if mode is None:
             return None
-        sd = scale[starts] * np.logaddexp(0.0, mode[starts])
+        sd = scale[starts] * BEND * np.sinh(np.logaddexp(0.0, mode[starts]) / BEND)
     proposal = fit_proposal(model.log_density, point, rng)
     if proposal is None:
         return None

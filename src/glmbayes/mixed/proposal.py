@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _DF = 8.0
-_ROUNDS = ((1000, 5), (1000, 5), (2000, 5), (4000, 8))  # sample sizes and steps of expectation-maximisation
+_ROUNDS = ((1000, 4), (2000, 5), (4000, 6))  # sample sizes and steps of expectation-maximisation
 _ADDED = 2  # components at the start of a round
 _WIDE = 2.0  # every component has a copy so much wider,
 _WIDE_SHARE = 0.15  # with this share of its weight

@@ -7,7 +7,7 @@ import numpy as np
 from glmbayes.errors import FormulaError
 from glmbayes.kernels.effects import EffectsData, EffectsLayout, EffectsPrior, local_columns, reduce_effects
 from glmbayes.kernels.interweave import HUANG_WAND, SIGMA, WISHART
-from glmbayes.mixed.blocks import block_data
+from glmbayes.mixed.blocks import block_data, nearly_nested
 from glmbayes.mixed.priors import refuse_improper, sigma_terms
 from glmbayes.priors.wishart import dHuangWand, dWishart
 
@@ -81,7 +81,8 @@ def reduce_design(design, priors, se, weights, frequency):
             first[k] = at_w
             at_w += term.m * term.q
     n = float(weights.sum()) if frequency and weights is not None else float(design.n)
-    if at_w > _MOST_TOGETHER and len(design.factors) > 1:
+    factors = list(design.factors.values())
+    if len(factors) > 1 and at_w > _MOST_TOGETHER and not nearly_nested(factors):
         data = block_data(design, rest, orthonormal, root_w, first, on_main, at_w, n)
     else:
         data = _joint_data(design, main, rest, orthonormal, root_w, z_columns, first, on_main, at_w, n)
