@@ -51,6 +51,8 @@ def _standard_deviation(x, scale, upper):
     """(sd, log of its derivative) at the coordinate x; below `upper` when that is finite."""
     small = math.log1p(math.exp(-abs(x)))
     u = max(x, 0.0) + small
+    if u > 700.0 * BEND:
+        return math.inf, math.inf
     sd = BEND * scale * math.sinh(u / BEND)
     log_slope = math.log(scale * math.cosh(u / BEND)) - max(-x, 0.0) - small
     if upper < math.inf:
