@@ -11,7 +11,6 @@ of factors and the intercept never wait for each other, because the fixed effect
 different factors do, the more the better the rows determine a level and the fewer levels of the other it meets.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -24,9 +23,8 @@ from glmbayes.kernels.effects_sweep import (
     store_state,
     write_effects,
 )
+from glmbayes.kernels.group_effects import draw_all_effects
 from glmbayes.kernels.jit import jit
-from glmbayes.kernels.linalg import cholesky
-from glmbayes.kernels.mixed import draw_from_precision
 from glmbayes.kernels.variance import update_precision
 
 
@@ -102,83 +100,6 @@ def _times(r, effects, out):
             for h in range(i, effects.shape[1]):
                 s += r[j, i, h] * effects[j, h]
             out[j, i] = s
-
-
-@jit
-def _draw_block(rng, prior, within, within_linear, r, rx, ry, root, sigma2, beta, effects):
-    """Fixed effects with one factor's effects integrated out, then these: False when not positive definite.
-
-    `ry` (m, q) is Q'(y less the other factors' effects), `within_linear` (p,) its counterpart beyond Q.
-    """
-    m, q = ry.shape
-    p = beta.shape[0]
-    g = np.empty((m, q, q))
-    low = np.empty((m, q, q))
-    white = np.empty((m, q, p + 1))
-    precision = np.empty((p, p))
-    linear = np.empty(p)
-    for c in range(p):
-        linear[c] = prior.linear[c] + within_linear[c] / sigma2
-        for h in range(p):
-            precision[c, h] = prior.precision[c, h] + within[c, h] / sigma2
-    for j in range(m):
-        for i in range(q):
-            for k in range(q):
-                s = 0.0
-                for h in range(max(i, k), q):
-                    s += r[j, i, h] * root[h, k]
-                g[j, i, k] = s
-        for i in range(q):
-            for k in range(i + 1):
-                s = sigma2 if i == k else 0.0
-                for h in range(q):
-                    s += g[j, i, h] * g[j, k, h]
-                low[j, i, k] = s
-        cholesky(low[j], low[j])
-        for i in range(q):
-            for c in range(p + 1):
-                s = rx[j, i, c] if c < p else ry[j, i]
-                for k in range(i):
-                    s -= low[j, i, k] * white[j, k, c]
-                white[j, i, c] = s / low[j, i, i]
-            for c in range(p):
-                v = white[j, i, c]
-                linear[c] += v * white[j, i, p]
-                for h in range(p):
-                    precision[c, h] += v * white[j, i, h]
-    if not draw_from_precision(rng, precision, linear, beta):
-        return False
-    size = math.sqrt(sigma2)
-    b = np.empty(q)
-    v = np.empty(q)
-    for j in range(m):
-        for i in range(q):
-            b[i] = rng.standard_normal()
-        for i in range(q):
-            s = size * rng.standard_normal()
-            for k in range(q):
-                s += g[j, i, k] * b[k]
-            for k in range(i):
-                s -= low[j, i, k] * v[k]
-            v[i] = s / low[j, i, i]
-        for i in range(q):
-            v[i] = white[j, i, p] - v[i]
-            for c in range(p):
-                v[i] -= white[j, i, c] * beta[c]
-        for i in range(q - 1, -1, -1):
-            s = v[i]
-            for k in range(i + 1, q):
-                s -= low[j, k, i] * v[k]
-            v[i] = s / low[j, i, i]
-        for i in range(q):
-            for k in range(q):
-                b[k] += g[j, i, k] * v[i]
-        for i in range(q):
-            s = 0.0
-            for k in range(i + 1):
-                s += root[i, k] * b[k]
-            effects[j, i] = s
-    return True
 
 
 @jit
@@ -265,10 +186,14 @@ def _sweep_factor(rng, data, layout, prior, state, f, residual):
             for c in range(p):
                 reach[c] -= rx[j, i, c] * e
                 ry[j, i] += rx[j, i, c] * beta[c]
+    precision = np.empty((p, p))
     for c in range(p):
         for h in range(p):
             reach[c] += within[c, h] * beta[h]
-    if not _draw_block(rng, prior, within, reach, r, rx, ry, root, sigma2, beta, effects):
+            precision[c, h] = prior.precision[c, h] + within[c, h] / sigma2
+    for c in range(p):
+        reach[c] = prior.linear[c] + reach[c] / sigma2
+    if not draw_all_effects(rng, precision, reach, r, rx, ry, root, sigma2, beta, effects):
         return False
     for j in range(m):
         for i in range(q):
