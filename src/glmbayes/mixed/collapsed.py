@@ -15,6 +15,7 @@ from glmbayes.mixed.proposal import accepted, find_mode, fit_proposal
 _MOST = 16  # variances and correlations: beyond, Gibbs sweeps are the better choice
 _LEAST_ACCEPTED = 0.2
 _TRIAL = 1000
+_STARTS = 64  # candidates for the first state: one of them is possible
 _WORK = 1e7  # numbers to work through between looks at Ctrl-C
 
 
@@ -26,6 +27,8 @@ class Collapsed:
     scale : (d,) array
         See `glmbayes.kernels.collapsed`.
     proposal : Proposal
+    chunk : int
+        Points that are evaluated at a time.
     """
 
     def __init__(self, reduced, scale, proposal=None):
@@ -35,6 +38,7 @@ class Collapsed:
         rows = np.concatenate([data.rw.reshape(m, p, q).transpose(1, 2, 0), data.ry.T[None]])
         rz = np.ascontiguousarray(data.rz.transpose(1, 2, 0))
         self.data = CollapsedData(rz, np.ascontiguousarray(rows), data.gram, data.linear, data.square, data.n)
+        self.chunk = int(np.clip(_WORK / rows.size, 1, 1000))  # not by the clock: draws must not depend on it
 
     def outputs(self, n):
         """Arrays for n draws."""
@@ -44,8 +48,10 @@ class Collapsed:
 
     def log_density(self, points):
         """(n,) log density of points (n, d)."""
-        out = np.empty(points.shape[0])
-        self._run(None, points, out, self.outputs(0))
+        out, none = np.empty(points.shape[0]), self.outputs(0)
+        for first in range(0, points.shape[0], self.chunk):  # Ctrl-C gets through between chunks
+            part = slice(first, first + self.chunk)
+            self._run(None, points[part], out[part], none)
         return out
 
     def draw(self, rng, points, out):
@@ -65,6 +71,13 @@ class Collapsed:
 
 def build_collapsed(reduced, rng):
     """A `Collapsed` with its proposal; None where that does not apply or candidates would seldom be accepted."""
+    try:
+        return _fitted(reduced, rng)
+    except np.linalg.LinAlgError:  # a density too flat or too sharp for its curvature
+        return None
+
+
+def _fitted(reduced, rng):
     layout, prior = reduced.layout, reduced.prior
     sigma_known = bool(prior.sigma_known)
     at = np.concatenate([np.arange(q) for q in layout.q])  # row of each standard deviation in its term
@@ -106,14 +119,15 @@ def run_collapsed(design, model, n, chains, burn_in, thin, rng, progress):
     per = -(-n // chains)
     rngs = streams(rng, chains)
     out = [model.outputs(per) for _ in rngs]
-    size = int(np.clip(_WORK / model.data.rows.size, 1, 1000))  # not by the clock: draws must not depend on it
     done, moves, steps = [0] * chains, [0] * chains, [0] * chains
 
     def job(c, advance, stopped):
         generator, left = rngs[c], burn_in
-        point, level = model.candidates(1, generator)
+        point, level = model.candidates(_STARTS, generator)
+        start = int(np.isfinite(level).argmax())
+        point, level = point[start : start + 1], level[start : start + 1]
         while (left or done[c] < per) and not stopped():
-            count = min(size, left) if left else min(max(1, size // thin), per - done[c]) * thin
+            count = min(model.chunk, left) if left else min(max(1, model.chunk // thin), per - done[c]) * thin
             points, levels = model.candidates(count, generator)
             points, levels = np.concatenate([point, points]), np.concatenate([level, levels])
             state = accepted(levels, generator.random(count + 1))
