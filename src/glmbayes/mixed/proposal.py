@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 _DF = 8.0
-_ROUNDS = ((1000, 4), (2000, 5), (4000, 6))  # sample sizes and steps of expectation-maximisation
+_ROUNDS = ((1000, 4), (2000, 5), (4000, 6), (6000, 6))  # sample sizes and steps of expectation-maximisation
+_GOOD = 0.75  # effective share of a sample that needs no further round
 _ADDED = 2  # components at the start of a round
 _WIDE = 2.0  # every component has a copy so much wider,
-_WIDE_SHARE = 0.15  # with this share of its weight
+_WIDE_SHARE = 0.2  # with this share of its weight
 _NEWTON = 60
 
 
@@ -77,7 +78,9 @@ def fit_proposal(log_density, start, rng):
         x = wide.sample(size, rng)
         weight = log_density(x) - wide.log_density(x)
         weight = np.exp(weight - weight.max())
-        weight = np.minimum(weight, np.sort(weight)[-size // 100])  # a few outliers must not make a component
+        if weight.sum() ** 2 > _GOOD * size * (weight @ weight):
+            break
+        weight = np.minimum(weight, np.sort(weight)[-(size // 400) - 1])  # a few outliers must not make a component
         keep = weight > 1e-4 * weight.mean()
         x, weight = x[keep], weight[keep] / weight[keep].sum()
         fit = _with_more(fit, x, weight, rng)
