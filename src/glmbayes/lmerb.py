@@ -8,6 +8,8 @@ import numpy as np
 
 from glmbayes.checks import count, option
 from glmbayes.errors import InputError
+from glmbayes.kernels.effects_blocks import BlocksData
+from glmbayes.mixed.collapsed import build_collapsed, run_collapsed
 from glmbayes.mixed.design import build_mixed_design
 from glmbayes.mixed.fit import MixedFit
 from glmbayes.mixed.iid import IidPosterior, iid_reason
@@ -18,7 +20,7 @@ from glmbayes.mixed.reduce import reduce_design
 from glmbayes.prior_setup.setup import resolve_weights_type
 from glmbayes.random import generator
 
-METHODS = ("iid", "mcmc")
+METHODS = ("iid", "mcmc", "gibbs")
 
 
 def lmerb(
@@ -46,14 +48,16 @@ def lmerb(
         beta | sigma^2 ~ N(mu, sigma^2 Sigma_0); default flat in log sigma and in beta.
     n : int
         Draws in all (over all chains).
-    method : {None, "iid", "mcmc"}
+    method : {None, "iid", "mcmc", "gibbs"}
         "iid": exact independent draws, for a single random intercept with known sampling variances or a dRatio prior;
-        the default where it applies.  "mcmc": a Gibbs sampler that draws all effects jointly and interweaves the
-        variances.
+        the default where it applies.  "gibbs": a Gibbs sampler that interweaves the variances; it draws all effects
+        together, or those of large crossed factors in turn.
+        "mcmc": with one grouping factor a chain on the variances alone, all effects integrated out, whose candidates
+        come independently from a fitted distribution; "gibbs" where that does not apply.  The summary says which.
     se : array_like or column name, optional
         Known standard deviations of the observations (meta-analysis): there is no residual variance then.
     chains, burn_in, thin : int
-        Of the Gibbs sampler.
+        Of the Markov chains.
     weights, weights_type, offset, subset, na_action
         As in `lmb`.
     progress : bool
@@ -107,22 +111,31 @@ def lmerb(
     reason = ratio_reason(design) if ratio else iid_reason(design, resolved, se)
     if method == "iid" and reason is not None:
         raise InputError(f"method='iid' does not apply: {reason}." + ("" if ratio else " Use method='mcmc'."))
-    if ratio and (method == "mcmc" or reason is not None):
-        raise InputError(f"dRatio needs the exact method, but {reason or 'mcmc was asked for'}.")
-    if resolved.population is not None and (method == "mcmc" or reason is not None):
-        raise InputError(f"dNormal_Gamma for a group needs the exact method, but {reason or 'mcmc was asked for'}.")
-    posterior, interrupted, iters = None, False, None
-    if reason is None and method != "mcmc":
+    if reason is None and method in ("mcmc", "gibbs"):
+        reason = f"{method} was asked for"
+    if ratio and reason is not None:
+        raise InputError(f"dRatio needs the exact method, but {reason}.")
+    if resolved.population is not None and reason is not None:
+        raise InputError(f"dNormal_Gamma for a group needs the exact method, but {reason}.")
+    posterior, interrupted, iters, sampler = None, False, None, ""
+    if reason is None:
         posterior = (
             RatioPosterior(design, resolved, weights, frequency) if ratio else IidPosterior(design, resolved, se)
         )
         draws, iters = posterior.draw(n, rng)
     else:
         reduced = reduce_design(design, resolved, se, weights, frequency)
-        draws, interrupted = run_mcmc(design, reduced, n, chains, burn_in, thin, rng, progress)
+        model = None if method == "gibbs" else build_collapsed(reduced, rng)
+        if model is None:
+            draws, interrupted = run_mcmc(design, reduced, n, chains, burn_in, thin, rng, progress)
+            how = "factor by factor" if isinstance(reduced.data, BlocksData) else "together"
+            sampler = f"Gibbs sampler, effects drawn {how}"
+        else:
+            draws, interrupted, share = run_collapsed(design, model, n, chains, burn_in, thin, rng, progress)
+            sampler = f"independence chain on the variances, {share:.0%} accepted; effects exact given them"
     call = f"lmerb({formula!r}{', se=...' if se is not None else ''}{', priors=...' if priors else ''})"
     kind = "iid" if posterior is not None else "MCMC"
-    return MixedFit(call, design, resolved, kind, draws, posterior, se, frequency, interrupted, iters, burn_in)
+    return MixedFit(call, design, resolved, kind, draws, posterior, se, frequency, interrupted, iters, burn_in, sampler)
 
 
 def _checked_se(se, design):

@@ -6,7 +6,9 @@ from scipy import stats
 
 from glmbayes import dGamma, dHalfCauchy, dHalfNormal, dHalfT, dHuangWand, dUniform, dWishart
 from glmbayes.kernels.effects import EffectsState
+from glmbayes.kernels.effects_blocks import BlocksData, run_blocks
 from glmbayes.kernels.effects_sweep import run_effects
+from glmbayes.mixed import reduce
 from glmbayes.mixed.design import build_mixed_design
 from glmbayes.mixed.priors import resolve_priors
 from glmbayes.mixed.reduce import reduce_design
@@ -64,7 +66,9 @@ def data(rng, n=26):
     }  # fmt: skip
 
 
-def replicate(rng, formula, given, se=False, replicates=2500, sweeps=2, change=lambda reduced: reduced):
+def replicate(
+    rng, formula, given, se=False, replicates=2500, sweeps=2, change=lambda reduced: reduced, run=run_effects
+):
     """Parameters from the prior, then `sweeps` times (data given parameters, sweep given data): prior draws again."""
     frame = data(rng)
     frame["y"][0] = 1.0
@@ -92,15 +96,12 @@ def replicate(rng, formula, given, se=False, replicates=2500, sweeps=2, change=l
             design.fixed.y[:] = eta + sigma * (known if se else 1.0) * rng.standard_normal(design.n)
             reduced = change(reduce_design(design, priors, known, None, False))
             if state is None:
-                state = EffectsState(
-                    np.zeros(reduced.data.linear.size),
-                    np.zeros(reduced.data.ry.shape),
-                    np.array([sigma**2]),
-                    root,
-                    mixing,
-                )
+                main = reduced.layout.main == 1
+                a = np.zeros((reduced.layout.m[main][0], reduced.layout.q[main].sum()))
+                state = EffectsState(np.zeros(reduced.data.linear.size), a, np.array([sigma**2]), root, mixing)
+            write_state(state, reduced, beta, effects)
             none = (np.empty((0, 0)), np.empty((0, 0, 0)), np.empty(0), np.empty((0, 0, 0, 0)))
-            assert run_effects(rng, reduced.data, reduced.layout, reduced.prior, state, 1, 0, *none, 0)
+            assert run(rng, reduced.data, reduced.layout, reduced.prior, state, 1, 0, *none, 0)
             beta = reduced.beta_hat + reduced.unscale @ state.w[:p]
             sigma = float(np.sqrt(state.sigma2[0]))
             effects = []
@@ -112,6 +113,16 @@ def replicate(rng, formula, given, se=False, replicates=2500, sweeps=2, change=l
                     effects.append(state.w[first : first + term.m * term.q].reshape(term.m, term.q).copy())
         record(out, design, state, beta, sigma, mu, sd)
     return {name: np.array(values) for name, values in out.items()}, p
+
+
+def write_state(state, reduced, beta, effects):
+    """The parameters in the coordinates of new data."""
+    state.w[: beta.size] = np.linalg.solve(reduced.unscale, beta - reduced.beta_hat)
+    for first, main, values in zip(reduced.layout.first, reduced.layout.main, effects):
+        if main:
+            state.a[:, first : first + values.shape[1]] = values
+        else:
+            state.w[first : first + values.size] = values.ravel()
 
 
 def prior_root(rng, prior, q):
@@ -170,5 +181,32 @@ def test_faults_are_noticed(rng, fault):
         return type(reduced)(**{**vars(reduced), "data": reduced.data._replace(rw=0.5 * reduced.data.rw)})
 
     draws, p = replicate(rng, formula, given, change=change)
+    with pytest.raises(AssertionError):
+        check(draws, p, cdfs)
+
+
+@pytest.fixture
+def in_turn(monkeypatch):
+    """Small designs go to the sampler for large ones."""
+    monkeypatch.setattr(reduce, "_MOST_TOGETHER", 0)
+    monkeypatch.setattr(reduce, "nearly_nested", lambda factors: False)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.startswith("known")])
+def test_one_factor_at_a_time(rng, in_turn, case):
+    formula, given, cdfs = CASES[case]
+    draws, p = replicate(rng, formula, given, replicates=1200, run=run_blocks)
+    check(draws, p, cdfs)
+
+
+def test_faults_of_one_factor_at_a_time_are_noticed(rng, in_turn):
+    def change(reduced):
+        assert isinstance(reduced.data, BlocksData)
+        rx = reduced.data.rx.copy()
+        rx[1] *= 0.5
+        return type(reduced)(**{**vars(reduced), "data": reduced.data._replace(rx=rx)})
+
+    formula, given, cdfs = CASES["slopes on the smaller factor"]
+    draws, p = replicate(rng, formula, given, replicates=1200, change=change, run=run_blocks)
     with pytest.raises(AssertionError):
         check(draws, p, cdfs)

@@ -111,11 +111,12 @@ def test_exact_moments_do_not_depend_on_the_seed(schools):
     assert np.array_equal(one.group_means(), two.group_means())
 
 
+@pytest.mark.parametrize("method", ["mcmc", "gibbs"])
 @pytest.mark.parametrize("prior", [dFlat(), dHalfNormal(10), dUniform(20), dGamma(1.5, 20.0)], ids=repr)
-def test_gibbs_agrees_with_exact(rng, schools, prior):
+def test_chains_agree_with_exact(rng, schools, prior, method):
     """Variance near zero has much of the mass here: the case where Gibbs samplers stick."""
     exact = lmerb(SCHOOLS, schools, {"school": prior}, se="sd_rounded", n=10, rng=1)
-    gibbs = lmerb(SCHOOLS, schools, {"school": prior}, se="sd_rounded", method="mcmc", n=40_000, rng=rng)
+    gibbs = lmerb(SCHOOLS, schools, {"school": prior}, se="sd_rounded", method=method, n=40_000, rng=rng)
     x = np.concatenate([gibbs.draws.beta, gibbs.coef()["(Intercept)"].to_numpy()], axis=1).reshape(4, -1, 9)
     truth = np.concatenate([exact.posterior_mean, exact.group_means()["mean"]])
     assert (np.abs(x.mean(axis=(0, 1)) - truth) < 4.5 * mcse_mean(x)).all()
@@ -158,12 +159,18 @@ def quantities(fit):
     return np.column_stack([*parts, fit.draws.effects[0][:, 2, 0], fit.draws.effects[0][:, 3, 1]])
 
 
-def test_simulation_based_calibration(rng):
+@pytest.mark.parametrize(
+    ("method", "thin", "replicates"), [("gibbs", 20, 500), ("mcmc", 5, 250)], ids=["gibbs", "independence chain"]
+)
+def test_simulation_based_calibration(rng, method, thin, replicates):
     """Ranks of the truth among thinned posterior draws are uniform (Talts et al. 2018), 90 % intervals cover 90 %."""
-    ranks, replicates = [], 500
+    ranks = []
     for _ in range(replicates):
         frame, priors, truth = simulate(rng)
-        fit = lmerb("y ~ x + (x | g)", frame, priors, n=99, thin=20, burn_in=200, chains=1, rng=rng)
+        fit = lmerb(
+            "y ~ x + (x | g)", frame, priors, method=method, n=99, thin=thin, burn_in=10 * thin, chains=1, rng=rng
+        )
+        assert fit.sampler.startswith("Gibbs" if method == "gibbs" else "independence")
         draws = quantities(fit)
         ranks.append((draws < truth).sum(axis=0))
     ranks = np.array(ranks)
@@ -182,6 +189,7 @@ def test_calibration_notices_a_wrong_prior(rng):
             "y ~ x + (x | g)",
             frame,
             {**priors, "beta": ([0.0, 0.0], 0.2 * np.eye(2))},
+            method="gibbs",
             n=99,
             thin=10,
             chains=1,

@@ -14,38 +14,36 @@ from glmbayes.kernels.effects import within_square
 from glmbayes.kernels.effects_joint import draw_effects_jointly
 from glmbayes.kernels.interweave import HUANG_WAND, SIGMA, WISHART, update_root
 from glmbayes.kernels.jit import jit
-from glmbayes.kernels.variance import draw_precision
+from glmbayes.kernels.variance import update_precision
 from glmbayes.kernels.wishart import draw_huang_wand_mixing, inverse_wishart_root
 
 
 @jit
-def _levels(layout, state, k):
-    """(m, q) view or copy of the effects of term k."""
-    q = layout.q[k]
-    m = layout.m[k]
+def read_effects(layout, state, k, column, out):
+    """Effects of term k into the columns of `out` (m, width) from `column` on."""
     first = layout.first[k]
-    out = np.empty((m, q))
-    for level in range(m):
+    q = layout.q[k]
+    for level in range(out.shape[0]):
         for i in range(q):
-            out[level, i] = state.a[level, first + i] if layout.main[k] else state.w[first + level * q + i]
-    return out
+            out[level, column + i] = state.a[level, first + i] if layout.main[k] else state.w[first + level * q + i]
 
 
 @jit
-def _set_levels(layout, state, k, effects):
-    q = layout.q[k]
+def write_effects(layout, state, k, column, effects):
+    """The reverse of `read_effects`."""
     first = layout.first[k]
+    q = layout.q[k]
     for level in range(effects.shape[0]):
         for i in range(q):
             if layout.main[k]:
-                state.a[level, first + i] = effects[level, i]
+                state.a[level, first + i] = effects[level, column + i]
             else:
-                state.w[first + level * q + i] = effects[level, i]
+                state.w[first + level * q + i] = effects[level, column + i]
 
 
 @jit
 def draw_root(rng, prior, k, effects, mixing, root):
-    """The root of term k's covariance given its effects (m, q), into `root` (q, q); False when that is improper."""
+    """Update the root of term k's covariance given its effects (m, q), `root` (q, q); False when that is improper."""
     m, q = effects.shape
     squares = np.zeros((q, q))
     for level in range(m):
@@ -53,7 +51,8 @@ def draw_root(rng, prior, k, effects, mixing, root):
             for h in range(i + 1):
                 squares[i, h] += effects[level, i] * effects[level, h]
     if prior.kind[k] == SIGMA:
-        u = draw_precision(rng, float(m), squares[0, 0], prior.terms[k], prior.upper[k])
+        before = 1.0 / (root[0, 0] * root[0, 0])
+        u = update_precision(rng, before, float(m), squares[0, 0], prior.terms[k], prior.upper[k])
         root[0, 0] = 1.0 / math.sqrt(u)
         return u > 0.0
     for i in range(q):
@@ -65,6 +64,51 @@ def draw_root(rng, prior, k, effects, mixing, root):
                     squares[i, h] += prior.scale_root[k, i, c] * prior.scale_root[k, h, c]
             squares[h, i] = squares[i, h]
     return inverse_wishart_root(rng, prior.df[k] + m, squares, root)
+
+
+@jit
+def standardise(effects, root):
+    """(m, q) effects of unit covariance, root^-1 a."""
+    m, q = effects.shape
+    b = np.empty((m, q))
+    for level in range(m):
+        for i in range(q):
+            s = effects[level, i]
+            for h in range(i):
+                s -= root[i, h] * b[level, h]
+            b[level, i] = s / root[i, i]
+    return b
+
+
+@jit
+def finish_root(rng, prior, k, big_h, linear, sigma2, b, effects, mixing, root):
+    """`root` of term k given its standardised effects `b` and the data's terms; `effects` and `mixing` follow it."""
+    update_root(
+        rng,
+        root,
+        big_h,
+        linear,
+        sigma2,
+        prior.kind[k],
+        prior.terms[k],
+        prior.upper[k],
+        prior.df[k],
+        prior.scale_root[k],
+        prior.nu[k],
+        prior.inverse_scales2[k],
+    )
+    levels, q = b.shape
+    for level in range(levels):
+        for i in range(q):
+            effects[level, i] = 0.0
+            for h in range(i + 1):
+                effects[level, i] += root[i, h] * b[level, h]
+    for h in range(q):  # the factor with a positive diagonal
+        if root[h, h] < 0.0:
+            for i in range(h, q):
+                root[i, h] = -root[i, h]
+    if prior.kind[k] == HUANG_WAND:
+        draw_huang_wand_mixing(rng, prior.nu[k], prior.inverse_scales2[k], root, mixing)
 
 
 @jit
@@ -92,15 +136,11 @@ def interweave_root(rng, data, layout, prior, state, k, effects, mixing, root):
     d = q * (q + 1) // 2
     m, big_q = data.ry.shape
     size = state.w.shape[0]
-    b = np.empty((levels, q))
+    b = standardise(effects, root)
     for level in range(levels):
         for i in range(q):
-            s = effects[level, i]
-            for h in range(i):
-                s -= root[i, h] * b[level, h]
-            b[level, i] = s / root[i, i]
             effects[level, i] = 0.0
-    _set_levels(layout, state, k, effects)  # residuals below are without this term
+    write_effects(layout, state, k, 0, effects)  # residuals below are without this term
     big_h = np.zeros((d, d))
     linear = np.zeros(d)
     e = np.empty((m, big_q))
@@ -158,31 +198,8 @@ def interweave_root(rng, data, layout, prior, state, k, effects, mixing, root):
     for at in range(d):
         for other in range(at):
             big_h[other, at] = big_h[at, other]
-    update_root(
-        rng,
-        root,
-        big_h,
-        linear,
-        state.sigma2[0],
-        prior.kind[k],
-        prior.terms[k],
-        prior.upper[k],
-        prior.df[k],
-        prior.scale_root[k],
-        prior.nu[k],
-        prior.inverse_scales2[k],
-    )
-    for level in range(levels):
-        for i in range(q):
-            for h in range(i + 1):
-                effects[level, i] += root[i, h] * b[level, h]
-    _set_levels(layout, state, k, effects)
-    for h in range(q):  # the factor with a positive diagonal
-        if root[h, h] < 0.0:
-            for i in range(h, q):
-                root[i, h] = -root[i, h]
-    if prior.kind[k] == HUANG_WAND:
-        draw_huang_wand_mixing(rng, prior.nu[k], prior.inverse_scales2[k], root, mixing)
+    finish_root(rng, prior, k, big_h, linear, state.sigma2[0], b, effects, mixing, root)
+    write_effects(layout, state, k, 0, effects)
 
 
 @jit
@@ -198,7 +215,7 @@ def squared_error(data, state):
 
 
 @jit
-def _store(state, w, a, root):
+def store_state(state, w, a, root):
     """Copies by hand: NumPy's broadcasting assignment takes seconds to compile."""
     for i in range(w.shape[0]):
         w[i] = state.w[i]
@@ -223,8 +240,12 @@ def run_effects(rng, data, layout, prior, state, sweeps, thin, out_w, out_a, out
             return False
         for k in range(layout.q.shape[0]):
             q = layout.q[k]
-            effects = _levels(layout, state, k)
+            effects = np.empty((layout.m[k], q))
+            read_effects(layout, state, k, 0, effects)
             root = np.zeros((q, q))
+            for i in range(q):
+                for h in range(i + 1):
+                    root[i, h] = state.root[k, i, h]
             mixing = state.mixing[k, :q]
             if not draw_root(rng, prior, k, effects, mixing, root):
                 return False
@@ -233,12 +254,14 @@ def run_effects(rng, data, layout, prior, state, sweeps, thin, out_w, out_a, out
                 for h in range(i + 1):
                     state.root[k, i, h] = root[i, h]
         if not prior.sigma_known:
-            u = draw_precision(rng, data.n, squared_error(data, state), prior.sigma_terms, prior.sigma_upper)
+            u = update_precision(
+                rng, 1.0 / state.sigma2[0], data.n, squared_error(data, state), prior.sigma_terms, prior.sigma_upper
+            )
             if not u > 0.0:
                 return False
             state.sigma2[0] = 1.0 / u
         if thin > 0 and (sweep + 1) % thin == 0:
-            _store(state, out_w[row], out_a[row], out_root[row])
+            store_state(state, out_w[row], out_a[row], out_root[row])
             out_sigma2[row] = state.sigma2[0]
             row += 1
     return True

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glmbayes.kernels.gamma import draw_gamma
+from glmbayes.kernels.group_effects import draw_all_effects, draw_from_precision
 from glmbayes.kernels.grouped import within_errors
 from glmbayes.kernels.jit import jit
 from glmbayes.kernels.linalg import cholesky
@@ -47,28 +48,6 @@ class MixedState(NamedTuple):
     effects: np.ndarray
     sigma2: float
     Psi: np.ndarray
-
-
-@jit
-def draw_from_precision(rng, precision, linear, out):
-    """out ~ N(P^-1 linear, P^-1) for a precision matrix P; False when P is not positive definite."""
-    p = linear.shape[0]
-    low = np.empty((p, p))
-    if not cholesky(precision, low):
-        return False
-    for i in range(p):
-        s = linear[i]
-        for k in range(i):
-            s -= low[i, k] * out[k]
-        out[i] = s / low[i, i]
-    for i in range(p):
-        out[i] += rng.standard_normal()
-    for i in range(p - 1, -1, -1):
-        s = out[i]
-        for k in range(i + 1, p):
-            s -= low[k, i] * out[k]
-        out[i] = s / low[i, i]
-    return True
 
 
 @jit
@@ -306,9 +285,6 @@ def mixed_joint_sweep(rng, data, prior, state):
     m, q = data.ry.shape
     p = data.rx.shape[2]
     root = np.empty((q, q))
-    g = np.empty((m, q, q))  # Rz_j L
-    low = np.empty((m, q, q))  # Cholesky factor of sigma2 I + g g'
-    white = np.empty((m, q, p + 1))  # low^-1 [Rx_j | ry_j]
     precision = np.empty((p, p))
     linear = np.empty(p)
     prior_terms(prior, precision, linear)
@@ -319,71 +295,18 @@ def mixed_joint_sweep(rng, data, prior, state):
             linear[k] += data.within[h, k] * data.within[h, p] / sigma2
             for i in range(p):
                 precision[k, i] += data.within[h, k] * data.within[h, i] / sigma2
-    for j in range(m):
-        for i in range(q):
-            for k in range(q):
-                s = 0.0
-                for h in range(max(i, k), q):
-                    s += data.rz[j, i, h] * root[h, k]
-                g[j, i, k] = s
-        for i in range(q):
-            for k in range(i + 1):
-                s = sigma2 if i == k else 0.0
-                for h in range(q):
-                    s += g[j, i, h] * g[j, k, h]
-                low[j, i, k] = s
-        fine = cholesky(low[j], low[j]) and fine
-        for i in range(q):
-            for c in range(p + 1):
-                s = data.rx[j, i, c] if c < p else data.ry[j, i]
-                for k in range(i):
-                    s -= low[j, i, k] * white[j, k, c]
-                white[j, i, c] = s / low[j, i, i]
-            for c in range(p):
-                w = white[j, i, c]
-                linear[c] += w * white[j, i, p]
-                for k in range(c + 1):
-                    precision[c, k] += w * white[j, i, k]
-    fine = draw_from_precision(rng, precision, linear, state.beta) and fine
-    # effects by conditioning a prior draw on the data: b = b* + g' M^-1 (e - g b* - e*)
-    root_sigma = math.sqrt(sigma2)
-    b = np.empty(q)
-    v = np.empty(q)
+    fine = (
+        draw_all_effects(rng, precision, linear, data.rz, data.rx, data.ry, root, sigma2, state.beta, state.effects)
+        and fine
+    )
     errors = within_errors(data.within, state.beta)
+    e = np.empty(q)
     for j in range(m):
+        residual(data.rx[j], data.ry[j], state.beta, e)
         for i in range(q):
-            b[i] = rng.standard_normal()
-        for i in range(q):
-            s = root_sigma * rng.standard_normal()
-            for k in range(q):
-                s += g[j, i, k] * b[k]
-            for k in range(i):
-                s -= low[j, i, k] * v[k]
-            v[i] = s / low[j, i, i]
-        for i in range(q):
-            s = white[j, i, p] - v[i]
-            for c in range(p):
-                s -= white[j, i, c] * state.beta[c]
-            v[i] = s
-        for i in range(q - 1, -1, -1):
-            s = v[i]
-            for k in range(i + 1, q):
-                s -= low[j, k, i] * v[k]
-            v[i] = s / low[j, i, i]
-        for i in range(q):
-            for k in range(q):
-                b[k] += g[j, i, k] * v[i]
-        for i in range(q):
-            s = 0.0
-            for k in range(i + 1):
-                s += root[i, k] * b[k]
-            state.effects[j, i] = s
-        for i in range(q):
-            s = data.ry[j, i]
-            for c in range(p):
-                s -= data.rx[j, i, c] * state.beta[c]
-            for k in range(q):
-                s -= g[j, i, k] * b[k]
+            s = e[i]
+            for k in range(i, q):
+                s -= data.rz[j, i, k] * state.effects[j, k]
             errors += s * s
     sigma2 = draw_sigma2(rng, prior, data.n, errors)
     draw_covariance(rng, prior, state.effects, np.zeros(q), state.Psi)

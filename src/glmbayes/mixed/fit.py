@@ -35,6 +35,8 @@ class MixedFit:
     iters : (n,) int array or None
         Candidates per draw (iid).
     burn_in : int
+    sampler : str
+        Of MCMC draws, in words.
     """
 
     call: str
@@ -48,6 +50,7 @@ class MixedFit:
     interrupted: bool
     iters: np.ndarray | None
     burn_in: int
+    sampler: str = ""
 
     @property
     def formula(self):

@@ -7,6 +7,7 @@ import numpy as np
 from glmbayes.chains.run import CHUNK, kept_length, run_chains, streams
 from glmbayes.errors import SamplerError
 from glmbayes.kernels.effects import EffectsState
+from glmbayes.kernels.effects_blocks import BlocksData, run_blocks
 from glmbayes.kernels.effects_sweep import run_effects
 from glmbayes.mixed.draws import MixedDraws
 
@@ -15,24 +16,26 @@ def run_mcmc(design, reduced, n, chains, burn_in, thin, rng, progress):
     """`n` draws in all (rounded up to a multiple of `chains`): (MixedDraws, interrupted)."""
     per = -(-n // chains)
     rngs = streams(rng, chains)
-    size, (m, q) = reduced.data.linear.size, reduced.data.ry.shape
-    terms = design.terms
+    terms, layout = design.terms, reduced.layout
+    size = reduced.data.linear.size
+    m, q = int(layout.m[layout.main == 1][0]), int(layout.q[layout.main == 1].sum())
+    run = run_blocks if isinstance(reduced.data, BlocksData) else run_effects
     K, Q = len(terms), max(t.q for t in terms)
     out = [(np.empty((per, size)), np.empty((per, m, q)), np.empty(per), np.empty((per, K, Q, Q))) for _ in rngs]
     done, failed = [0] * chains, []
 
     def job(c, advance, stopped):
-        generator, state = rngs[c], _start(reduced, K, Q, rngs[c])
+        generator, state = rngs[c], _start(reduced, m, q, K, Q, rngs[c])
         left, size = burn_in, 1
         while (left or done[c] < per) and not stopped():
             begin = time.perf_counter()
             if left:
                 sweeps = min(size, left)
-                fine = run_effects(generator, reduced.data, reduced.layout, reduced.prior, state, sweeps, 0, *out[c], 0)
+                fine = run(generator, reduced.data, reduced.layout, reduced.prior, state, sweeps, 0, *out[c], 0)
                 left -= sweeps
             else:
                 sweeps = min(max(1, size // thin), per - done[c]) * thin
-                fine = run_effects(
+                fine = run(
                     generator, reduced.data, reduced.layout, reduced.prior, state, sweeps, thin, *out[c], done[c]
                 )
                 done[c] += sweeps // thin
@@ -51,36 +54,26 @@ def run_mcmc(design, reduced, n, chains, burn_in, thin, rng, progress):
             "variance that runs to 0 or infinity under its prior. Rescale the variables or state tighter priors."
         )
     length = kept_length(done, interrupted)
-    return _collect(design, reduced, out, length), interrupted
+    return collect(design, reduced, out, length), interrupted
 
 
-def _start(reduced, K, Q, rng):
+def _start(reduced, m, q, K, Q, rng):
     """Standard deviations spread over a factor of ten around the data's own; effects are drawn first."""
     data = reduced.data
     root = np.zeros((K, Q, Q))
-    size = np.sqrt(max(data.n, 1.0)) * reduced.scale_y
     spread = max(reduced.scale_y, 1e-12)
     for k in range(K):
         for i in range(reduced.layout.q[k]):
-            root[k, i, i] = 0.5 * spread * np.exp(rng.uniform(-1.15, 1.15)) / _column_size(reduced, k, i, size)
+            root[k, i, i] = 0.5 * spread * np.exp(rng.uniform(-1.15, 1.15))
+            root[k, i, i] /= max(reduced.column_size[k][i], 1e-12)
             root[k, i, i] = min(root[k, i, i], 0.9 * reduced.prior.upper[k])
     sigma2 = 1.0 if reduced.prior.sigma_known else (spread * np.exp(rng.uniform(-0.3, 0.3))) ** 2
     sigma2 = min(sigma2, 0.8 * reduced.prior.sigma_upper**2)
-    return EffectsState(np.zeros(data.linear.size), np.zeros(data.ry.shape), np.array([sigma2]), root, np.ones((K, Q)))
+    return EffectsState(np.zeros(data.linear.size), np.zeros((m, q)), np.array([sigma2]), root, np.ones((K, Q)))
 
 
-def _column_size(reduced, k, i, size):
-    """Root mean square of a term's column."""
-    data, layout = reduced.data, reduced.layout
-    if layout.main[k]:
-        total = (data.rz[:, :, layout.first[k] + i] ** 2).sum()
-    else:
-        columns = layout.first[k] + i + layout.q[k] * np.arange(layout.m[k])
-        total = (data.rw[np.isin(data.column, columns)] ** 2).sum() + data.gram[columns, columns].sum()
-    return max(float(np.sqrt(total / data.n)), 1e-12)
-
-
-def _collect(design, reduced, out, length):
+def collect(design, reduced, out, length):
+    """`MixedDraws` of the first `length` draws of every chain's (w, a, sigma2, root)."""
     p = reduced.unscale.shape[0]
     w, a, sigma2, root = (np.concatenate([part[i][:length] for part in out]) for i in range(4))
     beta = reduced.beta_hat + w[:, :p] @ reduced.unscale.T

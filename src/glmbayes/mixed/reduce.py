@@ -7,8 +7,11 @@ import numpy as np
 from glmbayes.errors import FormulaError
 from glmbayes.kernels.effects import EffectsData, EffectsLayout, EffectsPrior, local_columns, reduce_effects
 from glmbayes.kernels.interweave import HUANG_WAND, SIGMA, WISHART
+from glmbayes.mixed.blocks import block_data, nearly_nested
 from glmbayes.mixed.priors import refuse_improper, sigma_terms
 from glmbayes.priors.wishart import dHuangWand, dWishart
+
+_MOST_TOGETHER = 400  # fixed effects and effects of the smaller factors; a joint draw takes 20 ms then
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +20,7 @@ class Reduced:
 
     Attributes
     ----------
-    data : EffectsData
+    data : EffectsData or BlocksData
     layout : EffectsLayout
     prior : EffectsPrior
     beta_hat : (p,) array
@@ -25,14 +28,17 @@ class Reduced:
     unscale : (p, p) array
     scale_y : float
         A residual standard deviation to start from.
+    column_size : tuple of (q,) arrays
+        Root mean squares of each term's columns, weights included.
     """
 
-    data: EffectsData
+    data: object
     layout: EffectsLayout
     prior: EffectsPrior
     beta_hat: np.ndarray
     unscale: np.ndarray
     scale_y: float
+    column_size: tuple
 
 
 def orthonormal_columns(X, names):
@@ -87,6 +93,32 @@ def reduce_design(design, priors, se, weights, frequency):
         else:
             first[k] = at_w
             at_w += term.m * term.q
+    n = float(weights.sum()) if frequency and weights is not None else float(design.n)
+    factors = list(design.factors.values())
+    if len(factors) > 1 and at_w > _MOST_TOGETHER and not nearly_nested(factors):
+        data = block_data(design, rest, orthonormal, root_w, first, on_main, at_w, n)
+    else:
+        data = _joint_data(design, main, rest, orthonormal, root_w, z_columns, first, on_main, at_w, n)
+    layout = EffectsLayout(
+        np.array([t.q for t in terms], np.int64),
+        np.array([t.m for t in terms], np.int64),
+        on_main.astype(np.int64),
+        first,
+    )
+    flat = np.ones(p, bool) if priors.beta is None else np.isinf(np.diag(priors.beta.Sigma))
+    if priors.population is not None:
+        flat = np.zeros(p, bool)
+    rank = min(design.n, p + sum(t.m * t.q for t in terms))
+    refuse_improper(design, priors, X, flat, rank)
+    prior = _prior(design, priors, unscale, beta_hat, se is not None)
+    scale_y = float(np.sqrt((rest**2).sum() / max(n - p, 1.0))) or 1.0
+    sizes = tuple(np.sqrt(((term.Z * root_w[:, None]) ** 2).sum(axis=0) / n) for term in terms)
+    return Reduced(data, layout, prior, beta_hat, unscale, scale_y, sizes)
+
+
+def _joint_data(design, main, rest, orthonormal, root_w, z_columns, first, on_main, size, n):
+    """`EffectsData`; `first` and `on_main` are of each term, `size` the length of w."""
+    p, at_z, terms = orthonormal.shape[1], sum(z.shape[1] for z in z_columns), design.terms
     others = [k for k in range(len(terms)) if not on_main[k]]
     order = np.argsort(main.codes, kind="stable")
     m = len(main.labels)
@@ -103,29 +135,14 @@ def reduce_design(design, priors, se, weights, frequency):
     widths = np.array([terms[k].q for k in others], np.int64)
     offsets = first[others]
     start = np.empty(m + 1, np.int64)
-    column = local_columns(starts, p, codes, widths, offsets, at_w, start)
+    column = local_columns(starts, p, codes, widths, offsets, size, start)
     rz, ry = np.empty((m, at_z, at_z)), np.empty((m, at_z))
-    rw, gram, linear = np.empty((column.size, at_z)), np.zeros((at_w, at_w)), np.zeros(at_w)
+    rw, gram, linear = np.empty((column.size, at_z)), np.zeros((size, size)), np.zeros(size)
     square = reduce_effects(
         np.ascontiguousarray(rest[order]), np.ascontiguousarray(orthonormal[order]), z, other_z, starts, codes, widths,
         offsets, start, column, rz, ry, rw, gram, linear,
     )  # fmt: skip
-    n = float(weights.sum()) if frequency and weights is not None else float(design.n)
-    data = EffectsData(rz, ry, start, column, rw, gram, linear, square, n)
-    layout = EffectsLayout(
-        np.array([t.q for t in terms], np.int64),
-        np.array([t.m for t in terms], np.int64),
-        on_main.astype(np.int64),
-        first,
-    )
-    flat = np.ones(p, bool) if priors.beta is None else np.isinf(np.diag(priors.beta.Sigma))
-    if priors.population is not None:
-        flat = np.zeros(p, bool)
-    rank = min(design.n, p + sum(t.m * t.q for t in terms))
-    refuse_improper(design, priors, X, flat, rank)
-    prior = _prior(design, priors, unscale, beta_hat, se is not None)
-    scale_y = float(np.sqrt((rest**2).sum() / max(design.n - p, 1))) or 1.0
-    return Reduced(data, layout, prior, beta_hat, unscale, scale_y)
+    return EffectsData(rz, ry, start, column, rw, gram, linear, square, n)
 
 
 def _prior(design, priors, unscale, beta_hat, se_known):

@@ -53,6 +53,7 @@ class MixedSummary:
                 f"Draws: MCMC, {fit.draws.chains} chains of {fit.n_draws // fit.draws.chains} after {fit.burn_in}; "
                 f"largest R-hat {worst:.3f}, smallest effective sample size {least:.0f}{verdict}"
             )
+            lines.append(f"Sampler: {fit.sampler}")
         if fit.interrupted:
             lines.append("The run was interrupted: these are the draws so far.")
         d = design.fixed
