@@ -35,7 +35,7 @@ lint: $(READY)
 
 # The site: docs/_build/html/index.html.  Everything is read and every notebook run again; a warning is an error.
 docs: $(DOCS_READY)
-	$(ONE_THREAD) MPLBACKEND=Agg $(PY) -m sphinx -b html -E -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
+	$(ONE_THREAD) $(PY) -m sphinx -b html -E -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 $(DOCS_READY): $(READY)

@@ -1,8 +1,10 @@
 """Sphinx configuration: `make docs`."""
 
+import os
 import sys
 from pathlib import Path
 
+os.environ.pop("MPLBACKEND", None)  # notebooks keep their own, which shows figures on the page
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 import glmbayes
