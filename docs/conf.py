@@ -28,7 +28,6 @@ exclude_patterns = ["_build", "_ext"]
 nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_timeout = 120
-nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_merge_streams = True
 myst_enable_extensions = ["colon_fence", "deflist"]
