@@ -43,7 +43,6 @@ napoleon_google_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 add_module_names = False
-python_maximum_signature_line_length = 80
 
 # look
 html_theme = "pydata_sphinx_theme"
