@@ -10,8 +10,8 @@ sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 import glmbayes
 
 project = "glmbayes"
-author = "the glmbayes authors"
-copyright = "the glmbayes authors"
+author = "The glmbayes developers"
+copyright = "2026, the glmbayes developers"
 version = release = glmbayes.__version__
 
 extensions = [
