@@ -93,7 +93,8 @@ def heading(text, line="="):
 
 def page(title, text, names):
     """The reStructuredText of one page: a table of its names, then each of them."""
-    parts = [heading(title), text, ".. autosummary::\n   :nosignatures:\n\n" + "".join(f"   ~{name}\n" for name in names)]
+    table = ".. autosummary::\n   :nosignatures:\n\n" + "".join(f"   ~{name}\n" for name in names)
+    parts = [heading(title), text, table]
     parts += [entry(name) for name in names]
     return "\n".join(parts)
 
