@@ -32,6 +32,7 @@ test: $(READY)
 lint: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 
 # The site: docs/_build/html/index.html.  Everything is read and every notebook run again; a warning is an error.
 docs: $(DOCS_READY)
@@ -46,5 +47,5 @@ bench: $(READY)
 	@set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(ONE_THREAD) $(PY) $$file; done
 
 clean:
-	rm -rf .venv .cache .pytest_cache .ruff_cache .hypothesis build dist docs/_build docs/api
+	rm -rf .venv .cache .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist docs/_build docs/api
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

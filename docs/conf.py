@@ -19,7 +19,6 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "numpydoc",
-    "sphinx_design",
     "api_pages",
 ]
 exclude_patterns = ["_build", "_ext"]

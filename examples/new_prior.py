@@ -25,8 +25,8 @@ class dBoundaryAvoiding(SigmaPrior):
     __slots__ = ()
 
     def __init__(self, rate):
-        power, r, c, d, e, g = -2.0, 0.0, 0.0, rate, 0.0, 1.0
-        self._set({"rate": rate}, (power, r, c, d, e, g), log_constant=math.log(rate**2 / 2.0))
+        terms = -2.0, 0.0, 0.0, rate, 0.0, 1.0  # power, r, c, d, e, g
+        self._set({"rate": rate}, terms, log_constant=math.log(rate**2 / 2.0))
 
     def _sample(self, n, rng):
         return rng.gamma(2.0, 1.0 / self.arguments["rate"], n)
@@ -34,17 +34,14 @@ class dBoundaryAvoiding(SigmaPrior):
 
 def main():
     prior = dBoundaryAvoiding(0.1)
-
     # the density is the one meant, and the draws are from it
     total = quad(lambda sd: math.exp(prior.log_density(sd)), 0.0, np.inf)[0]
     fits = stats.kstest(prior.sample(10_000, rng=1), stats.gamma(2.0, scale=10.0).cdf).pvalue
     print(f"{prior}: density integrates to {total:.6f}; p-value of its draws {fits:.2f}")
-
     # a mixed model takes it like any other prior, and draws exactly
     data = datasets.load("eight_schools")
     fit = lmerb("estimate ~ 1 + (1 | school)", data, {"school": prior}, se="sd", n=20_000, rng=1)
     tau = np.sqrt(fit.draws.covariance[0][:, 0, 0])
-
     # the same posterior mean by quadrature over tau, mu integrated out
     y, v = data["estimate"].to_numpy(), data["sd"].to_numpy() ** 2
     grid = np.linspace(1e-4, 150.0, 200_001)
