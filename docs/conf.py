@@ -26,7 +26,7 @@ exclude_patterns = ["_build", "_ext"]
 # notebooks: MyST files with {code-cell}s, run afresh by every build in a folder of their own
 nb_execution_mode = "force"
 nb_execution_in_temp = True
-nb_execution_timeout = 120
+nb_execution_timeout = 600  # seconds a cell: the first build ever compiles
 nb_execution_show_tb = True
 nb_merge_streams = True
 myst_enable_extensions = ["colon_fence", "deflist"]
