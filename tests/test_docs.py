@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import glmbayes
+from glmbayes.priors.sigma import SigmaPrior
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -51,7 +52,7 @@ def api_pages(monkeypatch):
 @pytest.mark.parametrize("module", [glmbayes, glmbayes.kernels, glmbayes.families], ids=lambda module: module.__name__)
 def test_the_reference_has_every_public_name(api_pages, module):
     text = "\n".join(api_pages.pages().values())
-    documented = set(re.findall(r"^\.\. auto(?:function|class):: (\S+)$", text, re.MULTILINE))
+    documented = set(re.findall(r"^\.\. auto(?:function|class|data):: (\S+)$", text, re.MULTILINE))
     modules = {"datasets", "families", "kernels", "priors"}  # have pages of their own, or repeat names
     assert {f"{module.__name__}.{name}" for name in module.__all__ if name not in modules} - documented == set()
     assert set(api_pages.PAGES) <= set(re.findall(r"^   (\w+)$", api_pages.pages()["index"], re.MULTILINE))
@@ -61,6 +62,14 @@ def test_a_new_public_name_finds_a_page(api_pages, monkeypatch):
     def surprise(a, b):
         """Something new."""
 
-    monkeypatch.setattr(glmbayes, "surprise", surprise, raising=False)
-    monkeypatch.setattr(glmbayes, "__all__", [*glmbayes.__all__, "surprise"])
-    assert "glmbayes.surprise" in api_pages.public()["more"]
+    class dSurprise(SigmaPrior):
+        """A new prior."""
+
+    new = {"surprise": surprise, "dSurprise": dSurprise, "SURPRISES": 7}
+    for name, value in new.items():
+        monkeypatch.setattr(glmbayes, name, value, raising=False)
+    monkeypatch.setattr(glmbayes, "__all__", [*glmbayes.__all__, *new])
+    found = api_pages.public()
+    assert {"glmbayes.surprise", "glmbayes.SURPRISES"} <= set(found["more"])
+    assert "glmbayes.dSurprise" in found["sd_priors"]
+    assert ".. autodata:: glmbayes.SURPRISES" in api_pages.pages()["more"]

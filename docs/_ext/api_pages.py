@@ -8,6 +8,7 @@ import inspect
 from pathlib import Path
 
 import glmbayes
+from glmbayes.priors.sigma import SigmaPrior
 
 # what calls return: not in `__all__`, since nobody builds them by hand, but their methods are the library's daily use
 RESULTS = {
@@ -40,14 +41,14 @@ def place(name, value):
     if inspect.isclass(value):
         if issubclass(value, Exception):
             return "errors"
-        if value.__module__.startswith("glmbayes.priors"):
-            return "sd_priors" if value.__module__.endswith(".sigma") else "priors"
+        if issubclass(value, SigmaPrior):
+            return "sd_priors"
     home = getattr(value, "__module__", "")
     if home.startswith("glmbayes.priors"):
         return "priors"
     if home.startswith("glmbayes.chains"):
         return "chains"
-    first = next(iter(inspect.signature(value).parameters), "")
+    first = next(iter(inspect.signature(value).parameters), "") if callable(value) else ""
     if first == "formula" and not name[0].isupper():
         return "models"
     return "arrays" if first == "n" else "more"
@@ -76,7 +77,7 @@ def entry(dotted, members=False):
     """The directive that documents one name."""
     value = fetch(dotted)
     if not inspect.isclass(value):
-        return f".. autofunction:: {dotted}\n"
+        return f".. auto{'function' if callable(value) else 'data'}:: {dotted}\n"
     options = ""
     if members or "chains" in value.__module__:
         options = "   :members:\n   :inherited-members: tuple\n"
@@ -125,10 +126,14 @@ def pages():
 
 
 def write(app):
-    """Write the pages that changed."""
+    """Write the pages that changed, and remove those that are no more."""
     folder = Path(app.srcdir) / "api"
     folder.mkdir(exist_ok=True)
-    for name, text in pages().items():
+    found = pages()
+    for file in folder.glob("*.rst"):
+        if file.stem not in found:
+            file.unlink()
+    for name, text in found.items():
         file = folder / f"{name}.rst"
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             file.write_text(text, encoding="utf-8")
