@@ -3,12 +3,13 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 READY := .venv/.ready
+DOCS_READY := .venv/.docs-ready
 
 DEMOS := examples/dobson_gibbs.py examples/eight_schools_gibbs.py examples/eight_schools_exact.py examples/homework_pooling.py examples/mixed_model_gibbs.py $(wildcard examples/plant_weight.py)
 BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/report.py,$(wildcard benchmarks/*.py))
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: venv demo test lint bench bench-report trust clean
+.PHONY: venv demo test lint docs bench bench-report trust clean
 
 venv: $(READY)
 
@@ -31,6 +32,16 @@ test: $(READY)
 lint: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+# The site: docs/_build/html/index.html.  Everything is read and every notebook run again; a warning is an error.
+docs: $(DOCS_READY)
+	$(ONE_THREAD) $(PY) -m sphinx -b html -E -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+$(DOCS_READY): $(READY)
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable ".[arviz,docs]"
+	@touch $@
 
 bench: $(READY)
 	@set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(ONE_THREAD) $(PY) $$file; done
@@ -47,5 +58,5 @@ trust: $(READY)
 	MPLBACKEND=Agg $(ONE_THREAD) $(PY) -m trust --level $(LEVEL) --out $(OUT)
 
 clean:
-	rm -rf .venv .cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .cache .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist docs/_build docs/api
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -21,7 +21,7 @@ class Family:
     quasi : bool
         Log-likelihood divided by a known dispersion; there is no sampling distribution and no evidence.
     self_concordant : bool
-        |omega'| <= omega along the linear predictor.
+        ``|omega'| <= omega`` along the linear predictor.
     scales_with_weights : bool
         Whether the weight divides the variance of the response (trials, or observations averaged).
     has_dispersion : bool

@@ -4,6 +4,7 @@ import sys
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -51,12 +52,12 @@ class Fit(Showing):
     """
 
     call: str
-    design: object
-    prior: object
-    setup: object
-    posterior: object
-    likelihood: object
-    rows: object
+    design: Any
+    prior: Any
+    setup: Any
+    posterior: Any
+    likelihood: Any
+    rows: Any
     draws: Draws
     arguments: dict
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -40,11 +41,11 @@ class MixedFit:
     """
 
     call: str
-    design: object
-    priors: object
+    design: Any
+    priors: Any
     method: str
-    draws: object
-    posterior: object
+    draws: Any
+    posterior: Any
     se: np.ndarray | None
     frequency: bool
     interrupted: bool
