@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from trust.fuzz_calls import ARGUMENTS, CALLS, CASES
 
 import glmbayes
+from trust.fuzz_calls import ARGUMENTS, CALLS, CASES
 
 ROOT = Path(__file__).resolve().parents[1]
 CHUNK = 250  # calls of one process
@@ -148,6 +148,7 @@ def explore_all(cases, jobs=1):
 def run(level, jobs):
     """The section of the trust report."""
     import pandas as pd
+
     from trust.record import Section
 
     findings = explore_all(level.fuzz_cases, jobs)

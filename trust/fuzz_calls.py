@@ -7,9 +7,9 @@ import pickle
 
 import numpy as np
 from hypothesis import strategies as st
-from trust import fuzz_input as some
 
 import glmbayes
+from trust import fuzz_input as some
 
 
 class UnsoundError(Exception):

@@ -24,6 +24,7 @@ from glmbayes.fits.model import Fit
 from glmbayes.grouped import GroupedDesign as GroupedDesign
 from glmbayes.mixed.fit import MixedFit
 from glmbayes.prior_setup.record import PriorSetup
+from glmbayes.priors import dBeta as dBeta
 from glmbayes.priors import dExponential as dExponential
 from glmbayes.priors import dFlat as dFlat
 from glmbayes.priors import dGamma as dGamma
@@ -35,6 +36,7 @@ from glmbayes.priors import dIndependent_Normal as dIndependent_Normal
 from glmbayes.priors import dIndependent_Normal_Gamma as dIndependent_Normal_Gamma
 from glmbayes.priors import dNormal as dNormal
 from glmbayes.priors import dNormal_Gamma as dNormal_Gamma
+from glmbayes.priors import dRatio as dRatio
 from glmbayes.priors import dUniform as dUniform
 from glmbayes.priors import dWishart as dWishart
 from glmbayes.priors.base import Prior
@@ -94,7 +96,7 @@ def lmerb(
     priors: Mapping[str, Any] | None = None,
     *,
     n: int = 4000,
-    method: Literal["iid", "mcmc"] | None = None,
+    method: Literal["iid", "mcmc", "gibbs"] | None = None,
     se: _Rows | None = None,
     chains: int = 4,
     burn_in: int = 500,
