@@ -5,11 +5,11 @@ import os
 import sys
 import time
 
-from trust import agreement, calibration, digits, envelopes, evidence, joint
+from trust import agreement, calibration, digits, envelopes, evidence, fuzz, joint
 from trust.levels import LEVELS
 from trust.report import write
 
-SECTIONS = (calibration, joint, envelopes, evidence, agreement, digits)
+SECTIONS = (calibration, joint, envelopes, evidence, agreement, digits, fuzz)
 
 
 def main():

@@ -158,8 +158,24 @@ def eight_schools(rng, prior):
     return np.array([mu, tau, theta[0], theta[7]]), draws
 
 
-def slopes(rng):
-    """Random intercepts and slopes, correlated, by the Gibbs sampler of lmerb; every twentieth draw."""
+def ratio(rng, prior):
+    """Exact draws of a random-intercept model under a prior on the ratio of the standard deviations."""
+    prior = {"half-Cauchy": gb.dHalfCauchy(1.0), "uniform": gb.dUniform(3.0)}[prior]
+    rest = gb.dNormal_Gamma([0.0, 0.5], np.eye(2), 3.0, 2.0)
+    truth = rest.sample(1, rng)
+    beta, sigma = truth.coefficients[0], math.sqrt(truth.dispersion[0])
+    tau = sigma * prior.sample(1, rng)[0]
+    g, x = np.repeat(np.arange(6), [3, 5, 1, 4, 2, 6]), design("ratio", 21, 2)[:, 1]
+    effects = tau * rng.standard_normal(6)
+    y = beta[0] + beta[1] * x + effects[g] + sigma * rng.standard_normal(21)
+    priors = {"g": gb.dRatio(prior), "sigma": rest}
+    fit = gb.lmerb("y ~ x + (1 | g)", {"y": y, "x": x, "g": g.astype(str)}, priors, n=DRAWS, rng=rng)
+    drawn = [*fit.draws.beta.T, np.sqrt(fit.draws.covariance[0][:, 0, 0]), fit.sigma, fit.draws.effects[0][:, 2, 0]]
+    return np.array([*beta, tau, sigma, effects[2]]), np.column_stack(drawn)
+
+
+def slopes(rng, method, thin):
+    """Random intercepts and slopes, correlated, by one of lmerb's chains, thinned."""
     sizes = np.array([3, 5, 1, 4, 2, 6])
     Psi = gb.dHuangWand([1.0, 0.5]).sample(1, rng)[0]
     sigma = gb.dHalfT(5, 1.0).sample(1, rng)[0]
@@ -170,7 +186,8 @@ def slopes(rng):
     y = beta[0] + a[g, 0] + (beta[1] + a[g, 1]) * x + sigma * rng.standard_normal(g.size)
     priors = {"beta": ([0.0, 0.0], np.eye(2)), "g": gb.dHuangWand([1.0, 0.5]), "sigma": gb.dHalfT(5, 1.0)}
     data = {"y": y, "x": x, "g": g.astype(str)}
-    fit = gb.lmerb("y ~ x + (x | g)", data, priors, n=DRAWS, thin=20, burn_in=200, chains=1, rng=rng)
+    options = {"method": method, "n": DRAWS, "thin": thin, "burn_in": 10 * thin, "chains": 1}
+    fit = gb.lmerb("y ~ x + (x | g)", data, priors, rng=rng, **options)
     drawn = fit.draws.covariance[0]
     parts = [*fit.draws.beta.T, np.sqrt(drawn[:, 0, 0]), np.sqrt(drawn[:, 1, 1]), drawn[:, 0, 1], fit.sigma]
     truth = [*beta, math.sqrt(Psi[0, 0]), math.sqrt(Psi[1, 1]), Psi[0, 1], sigma, a[2, 0], a[3, 1]]
@@ -217,11 +234,13 @@ GROUPS = {
     "Hierarchical models, exact draws": {
         f"lmerb, known standard errors, {prior}": functools.partial(eight_schools, prior=prior)
         for prior in ("half-Cauchy", "uniform", "gamma")
-    },
+    }
+    | {f"lmerb, ratio prior, {prior}": functools.partial(ratio, prior=prior) for prior in ("half-Cauchy", "uniform")},
 }
 CHAINS = {
     "rglmb, Gamma regression, dispersion unknown": gamma_regression,
-    "lmerb, correlated slopes": slopes,
+    "lmerb, correlated slopes, independence chain": functools.partial(slopes, method="mcmc", thin=5),
+    "lmerb, correlated slopes, Gibbs sampler": functools.partial(slopes, method="gibbs", thin=20),
     "lmerb, two crossed factors": crossed,
 }
 
