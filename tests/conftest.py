@@ -3,6 +3,8 @@ import zlib
 import numpy as np
 import pytest
 
+collect_ignore = ["types_in_use.py"]  # read by mypy, never run
+
 
 @pytest.fixture
 def rng(request):
