@@ -137,6 +137,8 @@ METHODS = {
          "sampler_report", "ranef", "VarCorr", "fixef", "group_means", "shrinkage", "icc", "__repr__"), (),
     ),
 }  # fmt: skip
+# anova's first row compares with nothing, prior_check's last has no coefficient, nothing pulls several effects alike
+WITH_GAPS = {"anova", "prior_check", "shrinkage"}
 REQUIRED = {"factor", "statement", "combinations", "n"}
 
 
@@ -148,9 +150,8 @@ def after(fit, methods):
             continue
         try:
             result = method(**arguments)
-            # anova's first row compares with nothing, prior_check's last one has no coefficient; a few draws have no
-            # spread and chains of a few no diagnostics
-            if name not in ("anova", "prior_check") and fit.n_draws > 10:
+            # a few draws have no spread, chains of a few no diagnostics
+            if name not in WITH_GAPS and fit.n_draws > 10:
                 sound_parts(result, f"{name}({arguments})")
             repr(result)
         except glmbayes.GlmbayesError:

@@ -9,6 +9,8 @@ import math
 import numpy as np
 from scipy.special import ndtri
 
+from glmbayes.posteriors.moments import sample_sd
+
 
 def split(x):
     """Each chain cut into halves (the middle draw of an odd number left out)."""
@@ -113,7 +115,7 @@ def ess_mean(x):
 def mcse_mean(x):
     """Monte Carlo standard error of the mean (k,)."""
     x = _checked(x)
-    return x.std(axis=(0, 1), ddof=1) / np.sqrt(ess_mean(x))
+    return sample_sd(x.reshape(-1, *x.shape[2:])) / np.sqrt(ess_mean(x))
 
 
 def _checked(x):

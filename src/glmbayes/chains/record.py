@@ -7,6 +7,7 @@ import numpy as np
 from glmbayes.chains import diagnostics
 from glmbayes.checks import option, scalar
 from glmbayes.errors import InputError
+from glmbayes.posteriors.moments import sample_sd
 
 _BATCH = 2_000_000  # draws x quantities that the diagnostics take at once
 
@@ -98,7 +99,11 @@ class Chains:
         pieces = []
         for start in range(0, x.shape[2], step):
             part = x[:, :, start : start + step]
-            rows = [part.mean(axis=(0, 1)), part.std(axis=(0, 1), ddof=1), *np.quantile(part, tails, axis=(0, 1))]
+            rows = [
+                part.mean(axis=(0, 1)),
+                sample_sd(part.reshape(-1, *part.shape[2:])),
+                *np.quantile(part, tails, axis=(0, 1)),
+            ]
             rows += [diagnostics.mcse_mean(part), diagnostics.ess_bulk(part), diagnostics.ess_tail(part)]
             pieces.append(np.array([*rows, diagnostics.r_hat(part)]))
         columns = ["mean", "sd", *(f"{100 * q:g}%" for q in tails), "mcse", "ess_bulk", "ess_tail", "r_hat"]

@@ -77,6 +77,8 @@ def _objects(values, name):
         if len(others) == len(distinct):
             return np.array(values, dtype=bool)
         return _coded(values, [False, True])
+    if any(isinstance(v, complex) for v in others):
+        raise FormulaError(f"{name} must hold numbers or categories; got complex numbers.")
     if others and all(hasattr(v, "year") for v in others):
         return np.array([None if _missing(v) else v for v in values], dtype="datetime64[us]")
     try:

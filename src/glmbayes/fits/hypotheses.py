@@ -229,6 +229,8 @@ def directional_tail(fit, reference):
             raise InputError(f"reference_point must have {moments.mean.size} entries; got shape {point.shape}.")
     shift, cov = moments.mean - point, moments.cov
     if not np.isfinite(cov).all():
+        if fit.rows is None:  # moments of draws: a single one has no spread
+            return DirectionalTail(math.nan, math.nan, point)
         cov = fit.prior.given_dispersion(fit.rows, typical_dispersion(fit))[1]
     direction = solve_scaled(cov, shift)
     distance = math.sqrt(max(float(shift @ direction), 0.0))

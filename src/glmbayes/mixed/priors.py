@@ -249,4 +249,5 @@ def _between(term, X):
     means = np.column_stack([np.bincount(codes, z * x, m) for x in X.T]) / np.where(total > 0, total, 1.0)[:, None]
     within = X - z[:, None] * means[codes]
     scale = np.sqrt((X**2).sum(axis=0))
+    scale[scale == 0.0] = 1.0
     return X.shape[1] - int(np.linalg.matrix_rank(within / scale, tol=1e-8 * math.sqrt(X.shape[0])))

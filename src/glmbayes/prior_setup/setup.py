@@ -199,7 +199,7 @@ def prior_setup_from_design(
 def _given_dispersion(dispersion, family):
     if dispersion is None:
         return None
-    dispersion = scalar(dispersion, "dispersion", above=0.0)
+    dispersion = scalar(dispersion, "dispersion", above=0.0, at_most=1e200)
     if not (family.has_dispersion or family.quasi):
         if dispersion != 1.0:
             quasi = "quasibinomial" if family.name == "binomial" else "quasipoisson"
