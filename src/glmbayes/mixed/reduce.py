@@ -35,6 +35,17 @@ class Reduced:
     scale_y: float
 
 
+def refuse_dependent(design, r):
+    """Raise for fixed effects that are combinations of earlier ones; `r` is the triangle of their scaled columns."""
+    dependent = np.abs(np.diag(r)) < 1e-10
+    if dependent.any():
+        names = [design.fixed.names[i] for i in np.nonzero(dependent)[0]]
+        raise FormulaError(
+            f"the fixed effect(s) {', '.join(names)} are linear combinations of those before them: drop them from the "
+            "formula."
+        )
+
+
 def reduce_design(design, priors, se, weights, frequency):
     """Reduce the rows of a mixed design; `se` (n,) and `weights` (n,) or None."""
     root_w = np.ones(design.n) if weights is None else np.sqrt(weights)
@@ -46,13 +57,7 @@ def reduce_design(design, priors, se, weights, frequency):
     p = X.shape[1]
     size = np.sqrt((X**2).sum(axis=0))
     orthonormal, r = np.linalg.qr(X / size)
-    dependent = np.abs(np.diag(r)) < 1e-10
-    if dependent.any():
-        names = [design.fixed.names[i] for i in np.nonzero(dependent)[0]]
-        raise FormulaError(
-            f"the fixed effect(s) {', '.join(names)} are linear combinations of those before them: drop them from the "
-            "formula."
-        )
+    refuse_dependent(design, r)
     unscale = np.linalg.inv(r) / size[:, None]
     # where n = p the last residuals are rounding; subtracting twice keeps them orthogonal to X
     beta_hat = np.zeros(p)
@@ -110,12 +115,13 @@ def reduce_design(design, priors, se, weights, frequency):
         flat = np.zeros(p, bool)
     rank = min(design.n, p + sum(t.m * t.q for t in terms))
     refuse_improper(design, priors, X, flat, rank)
-    prior = _prior(design, priors, unscale, beta_hat, se is not None)
+    prior = effects_prior(design, priors, unscale, beta_hat, se is not None)
     scale_y = float(np.sqrt((rest**2).sum() / max(design.n - p, 1))) or 1.0
     return Reduced(data, layout, prior, beta_hat, unscale, scale_y)
 
 
-def _prior(design, priors, unscale, beta_hat, se_known):
+def effects_prior(design, priors, unscale, beta_hat, sigma_known):
+    """The priors as kernels take them, for fixed effects beta_hat + unscale theta."""
     p, terms = unscale.shape[0], design.terms
     K, Q = len(terms), max(t.q for t in terms)
     precision, linear = np.zeros((p, p)), np.zeros(p)
@@ -139,8 +145,8 @@ def _prior(design, priors, unscale, beta_hat, se_known):
         else:
             kind[k] = SIGMA
             spec[k], upper[k] = sigma_terms(prior)
-    sigma, sigma_upper = (np.zeros(6), np.inf) if se_known else sigma_terms(priors.sigma)
+    sigma, sigma_upper = (np.zeros(6), np.inf) if sigma_known else sigma_terms(priors.sigma)
     return EffectsPrior(
         np.ascontiguousarray(precision), linear, kind, spec, upper, df, scale_root, nu, inverse_scales2,
-        np.array(sigma), float(sigma_upper), se_known,
+        np.array(sigma), float(sigma_upper), sigma_known,
     )  # fmt: skip
