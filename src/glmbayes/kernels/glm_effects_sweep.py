@@ -1,9 +1,9 @@
 """The whole sweep of a generalised linear mixed model, and many of them in one compiled call.
 
 1. Effects of each factor given everything else, fixed effects likewise, shifts between them (`glm_effects`).
-2. Each covariance given its effects (`effects_sweep.draw_root`), and again given the standardised effects b: the entries
-   of its root L enter the linear predictor linearly, sum_rc L_rc z_r b_c.  Each entry, and the length of each row, is
-   updated by a slice sampler (Neal 2003) whose widths do not depend on what is updated.
+2. Each covariance given its effects (`effects_sweep.draw_root`), and again given the standardised effects b: the
+   entries of its root L enter the linear predictor linearly, sum_rc L_rc z_r b_c.  Each entry, and the length of each
+   row, is updated by a slice sampler (Neal 2003) whose widths do not depend on what is updated.
 """
 
 import math

@@ -27,7 +27,7 @@ _GRADIENT = 1e-3  # in standard deviations; tangents need no exact mode
 
 @jit
 def _log_precision_mode(f):
-    """A point near the maximum of the concave density `f` (no spectrum), its slope and curvature; NaN if there is none."""
+    """A point near the maximum of a density `f` without spectrum, its slope and curvature; NaN if there is none."""
     t = max(math.log(f.a / f.b) if f.a > 0.0 and f.b > 0.0 else 0.0, f.lower)
     lo = f.lower
     hi = math.inf

@@ -64,7 +64,6 @@ def reduce_glm(design, family, priors):
     from_unit = np.linalg.inv(r) / size[:, None] * np.sqrt(n)  # columns of mean square 1
     inner = effects_prior(design, priors, from_unit, np.zeros(p), True)
     precision = inner.precision + _RIDGE * np.eye(p)
-    spare = np.empty((3, n))
     unit = orthonormal * np.sqrt(n)
     mode, worth, low = _start(family, unit, y, w, o, precision, inner.linear)
     unscale = from_unit @ np.linalg.inv(low).T
@@ -172,7 +171,7 @@ def _factors(design, rows, z, codes):
         start[i, 1 : m[i] + 1] = np.cumsum(np.bincount(code, minlength=m[i]))
         z_sorted[q[:i].sum() : q[: i + 1].sum()] = mine[order[i]].T
         gram[m[:i].sum() : m[: i + 1].sum(), : q[i], : q[i]] = _sums(code, m[i], mine * rows.worth[:, None], mine)
-    for k, term in enumerate(terms):
+    for k in range(len(terms)):
         term_at.append(sum(t.q for t, f in zip(terms[:k], of) if f == of[k]))
     integers = [
         np.asarray(part, np.int64)

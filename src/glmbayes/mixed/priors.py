@@ -77,7 +77,7 @@ def sigma_terms(prior):
 
 
 def resolve_priors(design, priors, se_known, spread=None):
-    """Fill in the defaults and check what was given; `spread` is what default scales are relative to, sd(y) unless told."""
+    """Fill in the defaults and check what was given; default scales are relative to `spread`, sd(y) unless told."""
     given = dict(priors or {})
     known = ["beta", "sigma", *[term.label for term in design.terms], *design.factors]
     for name in given:
@@ -210,8 +210,8 @@ def refuse_improper(design, priors, X, flat, rank, groups=None):
         if c == 0.0 and d == 0.0 and upper == math.inf and not power + 0.5 * (m - _between(term, X[:, flat])) > -1.0:
             which = "" if groups is None else " whose responses vary"
             raise ImproperPosteriorError(
-                f"the posterior is improper: {m} groups of {term.factor.name}{which} with {_short(prior)}. A flat prior "
-                "on a group standard deviation needs at least three groups (one more for each flat fixed effect that "
+                f"the posterior is improper: {m} groups of {term.factor.name}{which} with {_short(prior)}. A flat "
+                "prior on a group standard deviation needs at least three groups (one more for each flat fixed effect that "
                 "is constant within groups). Use a proper prior such as the default half-t."
             )
     if priors.sigma is not None:
