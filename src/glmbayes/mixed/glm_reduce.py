@@ -55,9 +55,9 @@ def reduce_glm(design, family, priors):
     orthonormal, r = np.linalg.qr(X / np.where(size > 0.0, size, 1.0))
     refuse_dependent(design, r)
     flat = np.ones(p, bool) if priors.beta is None else np.isinf(np.diag(priors.beta.Sigma))
-    bounds = _bounds(family, y)
-    _refuse_flat(design, X[:, flat], flat, bounds)
-    groups = {t.label: _bounded_groups(t.Z[used], t.factor.codes[used], bounds) for t in design.terms}
+    ends = bounds(family, y)
+    _refuse_flat(design, X[:, flat], flat, ends)
+    groups = {t.label: _bounded_groups(t.Z[used], t.factor.codes[used], ends) for t in design.terms}
     refuse_improper(design, priors, design.fixed.X, flat, 0, groups)
 
     # start and coordinates from the model without groups; a little ridge keeps both finite where data separate
@@ -97,14 +97,14 @@ def _start(family, X, y, weights, offset, precision, linear):
     return mode, worth, low
 
 
-def _bounds(family, y):
+def bounds(family, y):
     """Whether each row's log-likelihood falls without end as its linear predictor grows, and as it drops."""
     return np.ones(y.size, bool) if family.name == "poisson" else y < 1.0, y > 0.0
 
 
-def _bounded_groups(Z, codes, bounds):
+def _bounded_groups(Z, codes, ends):
     """Number of groups whose likelihood bounds a single effect on both sides."""
-    grows, drops = bounds
+    grows, drops = ends
     z = Z[:, 0]
     above = ((z > 0) & grows) | ((z < 0) & drops)
     below = ((z < 0) & grows) | ((z > 0) & drops)
@@ -115,7 +115,7 @@ def _refuse_flat(design, X, flat, bounds):
     """Raise when flat fixed effects separate the responses: some combination raises the likelihood without end."""
     if X.shape[1] == 0:
         return
-    lost = separating(X, *bounds)
+    lost = separating(X, *ends)
     if lost is None:
         return
     names = [name for name, is_flat in zip(design.fixed.names, flat) if is_flat]

@@ -37,7 +37,7 @@ def component_draws(fit):
                 with np.errstate(invalid="ignore", divide="ignore"):
                     r = covariance[:, i, h] / (sd[:, i] * sd[:, h])
                 out[f"cor({term.names[h]}, {term.names[i]} | {term.factor.name})"] = r
-    if fit.se is None:
+    if fit.has_residual:
         out["sd(residual)"] = fit.sigma
     return out
 
@@ -173,5 +173,5 @@ def intraclass_correlation(fit):
             variance[term.factor.name] = covariance[:, i, i]
     if not variance:
         raise InputError("icc needs a random intercept.")
-    total = fit.draws.sigma2 + sum(variance.values())
+    total = fit.residual_variance + sum(variance.values())
     return pd.DataFrame({name: v / total for name, v in variance.items()})
