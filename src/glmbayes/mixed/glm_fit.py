@@ -62,8 +62,8 @@ class GLMMixedFit(MixedFit):
         """
         if self.distribution.link not in _LATENT_VARIANCE:
             raise InputError(
-                f"icc is defined on the latent scale of binomial models; the {self.distribution} model has none. Compare "
-                "the standard deviations of VarCorr() instead."
+                f"icc is defined on the latent scale of binomial models; the {self.distribution} model has none. "
+                "Compare the standard deviations of VarCorr() instead."
             )
         return super().icc()
 

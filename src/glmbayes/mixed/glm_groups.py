@@ -4,7 +4,7 @@ import numpy as np
 
 from glmbayes.glm_response import response_notes
 from glmbayes.mixed.glm_reduce import bounds, separating
-from glmbayes.mixed.groups import pick_term
+from glmbayes.mixed.groups import pick_term, without_term
 
 _STEPS = 100
 
@@ -21,15 +21,7 @@ def shrinkage(fit, factor):
 
     k, term = pick_term(fit, factor)
     design, draws = fit.design, fit.draws
-    beta = fit.posterior_mean.to_numpy()
-    shared = [fit.names.index(name) if name in fit.names else None for name in term.names]
-    population = np.array([0.0 if i is None else beta[i] for i in shared])
-    rest = design.fixed.X @ beta - term.Z @ population
-    if design.fixed.offset is not None:
-        rest = rest + design.fixed.offset
-    for other, effects in zip(design.terms, draws.effects):
-        if other is not term:
-            rest = rest + np.einsum("ik,ik->i", other.Z, effects.mean(axis=0)[other.factor.codes])
+    population, rest = without_term(fit, term)
     w = np.ones(design.n) if design.fixed.weights is None else design.fixed.weights
     rows = []
     for j, label in enumerate(term.factor.labels):

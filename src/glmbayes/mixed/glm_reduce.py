@@ -111,7 +111,7 @@ def _bounded_groups(Z, codes, ends):
     return int(np.isin(np.unique(codes[above]), codes[below]).sum())
 
 
-def _refuse_flat(design, X, flat, bounds):
+def _refuse_flat(design, X, flat, ends):
     """Raise when flat fixed effects separate the responses: some combination raises the likelihood without end."""
     if X.shape[1] == 0:
         return

@@ -211,8 +211,8 @@ def refuse_improper(design, priors, X, flat, rank, groups=None):
             which = "" if groups is None else " whose responses vary"
             raise ImproperPosteriorError(
                 f"the posterior is improper: {m} groups of {term.factor.name}{which} with {_short(prior)}. A flat "
-                "prior on a group standard deviation needs at least three groups (one more for each flat fixed effect that "
-                "is constant within groups). Use a proper prior such as the default half-t."
+                "prior on a group standard deviation needs at least three groups (one more for each flat fixed effect "
+                "that is constant within groups). Use a proper prior such as the default half-t."
             )
     if priors.sigma is not None:
         terms, upper = sigma_terms(priors.sigma)
