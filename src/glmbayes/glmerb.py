@@ -18,6 +18,11 @@ from glmbayes.priors.sigma import SigmaPrior
 from glmbayes.priors.wishart import CovariancePrior
 from glmbayes.random import generator
 
+_ALIASES = {
+    "prior": "priors", "pfamily": "priors", "seed": "rng", "draws": "n", "iter": "n", "warmup": "burn_in",
+    "link": "family=binomial(link=...)", "exposure": "offset=np.log(exposure)",
+}  # fmt: skip
+
 
 def glmerb(
     formula, data=None, family="binomial", priors=None, *, n=4000, chains=4, burn_in=500, thin=1, weights=None,
@@ -79,7 +84,7 @@ def glmerb(
     (15, 4)
     """
     if unknown:
-        refuse_unknown(glmerb, unknown)
+        refuse_unknown(glmerb, unknown, _ALIASES)
     n, chains, thin = count(n), count(chains, "chains"), count(thin, "thin")
     burn_in = 0 if burn_in == 0 else count(burn_in, "burn_in")
     rng = generator(rng)
