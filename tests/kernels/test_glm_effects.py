@@ -57,9 +57,9 @@ def predictor(design, reduced, state):
 
 
 def fit_of(family, y, trials, eta):
-    """How well parameters fit the data: log-likelihood, and mean residual."""
+    """How well parameters fit the data: log-likelihood, and sum of residuals."""
     trials = 1.0 if trials is None else trials
-    return (trials * family.log_term(y, eta)).sum(), (trials * (y - family.linkinv(eta))).sum() / np.sqrt(y.size)
+    return np.array([(trials * family.log_term(y, eta)).sum(), (trials * (y - family.linkinv(eta))).sum()])
 
 
 def replicate(rng, case, replicates=2000, sweeps=2, change=lambda reduced: reduced):
@@ -80,7 +80,7 @@ def replicate(rng, case, replicates=2000, sweeps=2, change=lambda reduced: reduc
     none = (np.empty((0, 0)), np.empty((0, 0)), np.empty((0, 0, 0, 0)), 0)
     out = {}
     for _ in range(replicates):
-        root, mixing, b = np.zeros((len(design.terms), q, q)), np.ones((len(design.terms), q)), []
+        root, mixing = np.zeros((len(design.terms), q, q)), np.ones((len(design.terms), q))
         for k, term in enumerate(design.terms):
             root[k, : term.q, : term.q], mixing[k, : term.q] = prior_root(rng, priors.terms[term.label], term.q)
         b = rng.standard_normal(int((true.factors.m * true.factors.q).sum()))

@@ -44,14 +44,10 @@ def by_quadrature(family, y, trials, offset, g, prior, beta_sd):
 SIZES = {"singles and few": (1, 1, 4, 2, 7, 3), "two groups": (5, 6)}
 
 
-PRIORS = {"half-t": (dHalfT(3, 1.0), dHalfT(3, 2.0)), "uniform": (dUniform(1.5), dUniform(3.0))}  # and a wrong one
-
-
-@pytest.mark.parametrize("priors", PRIORS.values(), ids=PRIORS)
+@pytest.mark.parametrize("prior", [dHalfT(3, 1.0), dUniform(1.5)], ids=lambda p: type(p).__name__)
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
 @pytest.mark.parametrize("name", ["binomial", "poisson"])
-def test_random_intercepts_agree_with_quadrature(rng, name, sizes, priors):
-    prior, other_prior = priors
+def test_random_intercepts_agree_with_quadrature(rng, name, sizes, prior):
     family = families.get(name)
     g = np.repeat(np.arange(len(sizes)), sizes)
     trials = 1.0 + np.arange(g.size) % 3 if name == "binomial" else np.ones(g.size)
@@ -76,10 +72,8 @@ def test_random_intercepts_agree_with_quadrature(rng, name, sizes, priors):
     draws = np.column_stack([fit.draws.beta[:, 0], tau, np.log(tau), fit.draws.effects[0][:, 0, 0]])
     error = mcse_mean(draws.reshape(4, -1, 4))
     assert (np.abs(draws.mean(axis=0) - truth) < 4.5 * error).all(), (draws.mean(axis=0), truth, error)
-    wrong = by_quadrature(family, y, trials, 0.0 * offset, g, prior, 0.7)
-    wider = by_quadrature(family, y, trials, offset, g, other_prior, 0.7)
-    for other in (wrong, wider):  # the test can tell
-        assert (np.abs(draws.mean(axis=0) - other) > 4.5 * error).any()
+    without_offset = by_quadrature(family, y, trials, 0.0 * offset, g, prior, 0.7)
+    assert (np.abs(draws.mean(axis=0) - without_offset) > 4.5 * error).any()  # the test can tell
 
 
 def test_as_lme4(herds):
