@@ -32,6 +32,8 @@ class GlmRows(NamedTuple):
     y, weights, offset : (N,) arrays
     x : (p, N) array
         One row per coordinate of the fixed effects.
+    centre : (p,) array
+        theta = -centre is where all fixed effects are 0.
     worth : (N,) array
         Fixed guess of a row's information about its linear predictor, for directions and step widths.
     """
@@ -40,6 +42,7 @@ class GlmRows(NamedTuple):
     weights: np.ndarray
     offset: np.ndarray
     x: np.ndarray
+    centre: np.ndarray
     worth: np.ndarray
 
 

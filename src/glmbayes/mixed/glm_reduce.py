@@ -68,7 +68,7 @@ def reduce_glm(design, family, priors):
     mode, worth, low = _start(family, unit, y, w, o, precision, inner.linear)
     unscale = from_unit @ np.linalg.inv(low).T
     beta_hat = from_unit @ mode
-    rows = GlmRows(y, w, o + unit @ mode, np.ascontiguousarray(np.linalg.solve(low, unit.T)), worth)
+    rows = GlmRows(y, w, o + unit @ mode, np.ascontiguousarray(np.linalg.solve(low, unit.T)), low.T @ mode, worth)
     z, codes = [term.Z[used] for term in design.terms], [term.factor.codes[used] for term in design.terms]
     factors, columns = _factors(design, rows, z, codes)
     back = low.T / np.sqrt(n)  # theta of a combination of orthonormal columns
