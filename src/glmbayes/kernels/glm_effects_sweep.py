@@ -105,8 +105,8 @@ def _scaled_priors(rows, factors, prior, state, factor):
 def _target(fam, rows, factors, prior, state, mode, k, row, column, old, v, linear, quadratic, root, x):
     """Log target of a move by x, up to a constant; the root is left there.
 
-    ENTRY and THROUGH: the entry of root k is old + x.  ROW: its row is times e^x.  ALL: fixed effects and all roots are.
-    The linear predictor moves along v but for THROUGH, whose likelihood is `linear` and `quadratic`.
+    ENTRY and THROUGH: the entry of root k is old + x.  ROW: its row is times e^x.  ALL: fixed effects and all roots
+    are.  The linear predictor moves along v but for THROUGH, whose likelihood is `linear` and `quadratic`.
     """
     value = x * (linear - 0.5 * quadratic * x)
     if mode == ALL:
