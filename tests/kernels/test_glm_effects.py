@@ -9,11 +9,12 @@ from scipy import stats
 from glmbayes import dGamma, dHalfCauchy, dHalfNormal, dHalfT, dHuangWand, dUniform, dWishart, families
 from glmbayes.kernels.glm_effects import GlmState, draw_shift, fill_eta
 from glmbayes.kernels.glm_effects_sweep import run_glm_effects
+from glmbayes.kernels.glm_step import draw_step
 from glmbayes.mixed.design import build_mixed_design
 from glmbayes.mixed.glm_reduce import reduce_glm, separating
 from glmbayes.mixed.priors import resolve_priors
 from tests.kernels.test_effects import check, half_t, prior_root
-from tests.oracles import assert_mean
+from tests.oracles import assert_cdf, assert_mean, cdf_from_log_density
 
 CASES = {
     "correlated slopes and a crossed factor, trials": (
@@ -123,7 +124,7 @@ FAULTS = {
     "offset forgotten": lambda r: replace(r, rows=r.rows._replace(offset=0.0 * r.rows.offset)),
     "trials forgotten": lambda r: replace(r, rows=r.rows._replace(weights=np.ones_like(r.rows.weights))),
     "shift to the wrong side": lambda r: replace(r, shifts=r.shifts._replace(image=-r.shifts.image)),
-    "variance for sd": lambda r: replace(r, prior=r.prior._replace(inverse_scales2=np.sqrt(r.prior.inverse_scales2))),
+    "half the scales": lambda r: replace(r, prior=r.prior._replace(inverse_scales2=4.0 * r.prior.inverse_scales2)),
     "fixed effects' prior twice": lambda r: replace(r, prior=r.prior._replace(precision=2.0 * r.prior.precision)),
 }
 
@@ -180,3 +181,39 @@ def test_separation_is_found_exactly():
     counts = np.array([0.0, 0, 0, 0, 1, 0])
     assert separating(x, np.ones(6, bool), counts > 0) is None
     assert separating(x, np.ones(6, bool), 0.0 * counts > 0) is not None
+
+
+def lines():
+    """Rows and prior (mean, variance) of one coefficient: easy, skewed, flat, far from 0, and too large to be quick."""
+    rng = np.random.default_rng(4)
+    v, eta = rng.standard_normal(12), 0.5 * rng.standard_normal(12)
+    yes = (rng.random(12) < 0.6).astype(float)
+    return {
+        "easy": ("binomial", yes, v, eta, np.ones(12), 0.3, 1.0),
+        "one outcome": ("binomial", np.ones(5), v[:5], eta[:5], np.ones(5), 0.0, 9.0),
+        "flat": ("poisson", rng.poisson(3.0, 12).astype(float), v, eta, np.ones(12), 0.0, np.inf),
+        "no counts": ("poisson", np.zeros(4), np.ones(4), eta[:4], np.ones(4), 0.0, 16.0),
+        "far": ("poisson", np.full(4, 900.0), np.ones(4), eta[:4] - 3.0, np.ones(4), 0.0, 25.0),
+        "many trials": ("binomial", yes[:6] * 0.4 + 0.2, v[:6], eta[:6], np.full(6, 1e7), 0.0, 1.0),
+        "no rows": ("binomial", np.empty(0), np.empty(0), np.empty(0), np.empty(0), 0.4, 0.25),
+    }
+
+
+@pytest.mark.parametrize("name", lines())
+def test_steps_have_their_conditional_distribution(rng, name):
+    family, y, v, eta, w, mean, variance = lines()[name]
+    family = families.get(family)
+    work, out, iters = np.empty((6, 24)), np.empty(1), np.empty(1, np.int64)
+    draws = np.empty(8000)
+    for i in range(draws.size):
+        assert draw_step(rng, family.kernel, y, v, eta, w, mean, variance, work, out, iters) == 0
+        draws[i] = out[0]
+
+    def log_density(d):
+        prior = 0.0 if np.isinf(variance) else -0.5 * (d - mean) ** 2 / variance
+        return (w * family.log_term(y, eta + d[:, None] * v)).sum(axis=1) + prior
+
+    grid = np.linspace(draws.min() - 3.0 * draws.std(), draws.max() + 3.0 * draws.std(), 20_001)
+    assert_cdf(draws, cdf_from_log_density(log_density, grid), name)
+    with pytest.raises(AssertionError):  # the test can tell a shift of 0.08 standard deviations
+        assert_cdf(draws + 0.08 * draws.std(), cdf_from_log_density(log_density, grid), name)

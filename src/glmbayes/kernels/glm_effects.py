@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glmbayes.kernels.family_terms import loglik
-from glmbayes.kernels.glm_one import CAPACITY, NOT_FINITE, OK, draws_1d
+from glmbayes.kernels.glm_one import CAPACITY, NOT_FINITE, OK
+from glmbayes.kernels.glm_step import draw_step
 from glmbayes.kernels.jit import jit
 from glmbayes.kernels.linalg import cholesky
 from glmbayes.kernels.mixed import draw_from_precision
@@ -154,13 +154,6 @@ def fill_eta(rows, factors, state):
                     a += low[r, c] * state.b[first + c]
                 for at in range(factors.start[f, j], factors.start[f, j + 1]):
                     eta[factors.order[f, at]] += a * factors.z[factors.column[f] + r, at]
-
-
-@jit
-def draw_step(rng, fam, y, v, eta, weights, mean, variance, work, out, iters):
-    """Exact draw of the step d in eta + d v, prior N(mean, variance): into out[0]; returns its status."""
-    status, _ = draws_1d(rng, fam, y, v, eta, weights, mean, variance, work, out, iters)
-    return status
 
 
 @jit
@@ -339,12 +332,3 @@ def solve_columns(low, right, out):
             for h in range(i):
                 s -= low[i, h] * out[h, c]
             out[i, c] = s / low[i, i]
-
-
-@jit
-def line_loglik(fam, y, weights, eta, v, d):
-    """Log-likelihood, without constants, at eta + d v."""
-    total = 0.0
-    for i in range(y.shape[0]):
-        total += weights[i] * loglik(fam, eta[i] + d * v[i], y[i])
-    return total

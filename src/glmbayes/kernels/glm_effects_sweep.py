@@ -18,10 +18,10 @@ from glmbayes.kernels.glm_effects import (
     draw_shift,
     factor_root,
     fill_eta,
-    line_loglik,
     solve_columns,
 )
 from glmbayes.kernels.glm_one import OK
+from glmbayes.kernels.glm_step import line_loglik
 from glmbayes.kernels.interweave import HUANG_WAND, SIGMA, log_prior_root, log_prior_sd
 from glmbayes.kernels.jit import jit
 from glmbayes.kernels.wishart import draw_huang_wand_mixing
