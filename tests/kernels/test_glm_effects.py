@@ -63,7 +63,7 @@ def fit_of(family, y, trials, eta):
     return np.array([(trials * family.log_term(y, eta)).sum(), (trials * (y - family.linkinv(eta))).sum()])
 
 
-def replicate(rng, case, replicates=2000, sweeps=2, change=lambda reduced: reduced):
+def replicate(rng, case, replicates=1500, sweeps=2, change=lambda reduced: reduced):
     """Parameters from the prior, then `sweeps` times (data given parameters, sweep given data).
 
     Parameters are prior draws again, and fit the last data as well as those that the data came from.

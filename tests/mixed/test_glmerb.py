@@ -130,7 +130,7 @@ def test_no_variance_between_groups(rng):
 def test_few_and_tiny_groups(rng, sizes):
     g = np.repeat(np.arange(len(sizes)), sizes)
     frame = {"y": rng.poisson(np.exp(0.5 * g)), "x": rng.standard_normal(g.size), "g": g.astype(str)}
-    fit = glmerb("y ~ x + (x | g)", frame, "poisson", {"beta": ([0.0, 0.0], np.eye(2))}, n=20_000, rng=rng)
+    fit = glmerb("y ~ x + (x | g)", frame, "poisson", {"beta": ([0.0, 0.0], np.eye(2))}, n=8000, rng=rng)
     assert np.isfinite(fit.draws.beta).all()
     assert (fit.chains.summary()["r_hat"] < 1.1).all()
 
