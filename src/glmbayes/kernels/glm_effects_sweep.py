@@ -288,7 +288,8 @@ def scale_everything(rng, fam, rows, factors, prior, state):
     for h in range(p):
         for i in range(n):
             v[i] += rows.x[h, i] * rows.centre[h]
-    x = slice_move(rng, fam, rows, factors, prior, state, ALL, 0, 0, 0, v, v, count, 0.0, 0.5, none)
+    mode, zero = np.int64(ALL), np.int64(0)  # literals would have everything below compiled a second time
+    x = slice_move(rng, fam, rows, factors, prior, state, mode, zero, zero, zero, v, v, count, 0.0, 0.5, none)
     for i in range(p):
         state.theta[i] = math.exp(x) * (state.theta[i] + rows.centre[i]) - rows.centre[i]
     for k in range(factors.term_q.shape[0]):
