@@ -5,7 +5,7 @@ PY := .venv/bin/python
 READY := .venv/.ready
 DOCS_READY := .venv/.docs-ready
 
-DEMOS := examples/dobson_gibbs.py examples/eight_schools_gibbs.py examples/eight_schools_exact.py examples/homework_pooling.py examples/mixed_model_gibbs.py $(wildcard examples/plant_weight.py)
+DEMOS := examples/dobson_gibbs.py examples/eight_schools_gibbs.py examples/eight_schools_exact.py examples/homework_pooling.py examples/mixed_model_gibbs.py examples/cbpp_herds.py $(wildcard examples/plant_weight.py)
 BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/report.py,$(wildcard benchmarks/*.py))
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 

@@ -24,7 +24,7 @@ FLOORS = (
     ("chains",),
     ("mixed",),
     ("lmb", "glmb"),
-    ("lmerb",),
+    ("lmerb", "glmerb"),
 )
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 

@@ -10,13 +10,13 @@ from glmbayes.priors.base import Prior
 _ALIASES = {"prior": "pfamily", "seed": "rng", "random_state": "rng", "draws": "n", "link": "family=binomial(link=...)"}
 
 
-def refuse_unknown(function, unknown):
-    """Raise for keyword arguments that `function` does not have, with the closest one that it has."""
+def refuse_unknown(function, unknown, aliases=_ALIASES):
+    """Raise for keyword arguments that `function` does not have, with what was meant or the closest one that it has."""
     known = [name for name in inspect.signature(function).parameters if name != "unknown"]
     name = next(iter(unknown))
     close = difflib.get_close_matches(name, known, n=1)
-    aliases = {"family": "glmb, for other families"} if "family" not in known else {}
-    hint = {**_ALIASES, **aliases}.get(name) or (close[0] if close else None)
+    other = {"family": "glmb, for other families"} if "family" not in known else {}
+    hint = {**aliases, **other}.get(name) or (close[0] if close else None)
     found = f" Did you mean {hint}?" if hint else f" It has {known}."
     raise InputError(f"{function.__name__} has no argument {name!r}.{found}")
 

@@ -154,5 +154,5 @@ def _refuse_unknown(unknown):
     name = next(iter(unknown))
     close = difflib.get_close_matches(name, known, n=1)
     hint = {"prior": "priors", "pfamily": "priors", "seed": "rng", "draws": "n", "iter": "n", "warmup": "burn_in",
-            "family": "glmb for models without groups"}.get(name) or (close[0] if close else None)  # fmt: skip
+            "family": "glmerb for counts and proportions"}.get(name) or (close[0] if close else None)  # fmt: skip
     raise InputError(f"lmerb has no argument {name!r}." + (f" Did you mean {hint}?" if hint else f" It has {known}."))

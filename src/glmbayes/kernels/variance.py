@@ -15,26 +15,105 @@ import numpy as np
 
 from glmbayes.kernels.gamma import draw_gamma
 from glmbayes.kernels.jit import jit
-from glmbayes.kernels.log_density import LogDensity
-from glmbayes.kernels.log_precision import DONE, NEED_MORE, build_envelope, draw_log_precisions, new_envelope
+from glmbayes.kernels.log_density import LogDensity, derivatives, rise
+from glmbayes.kernels.tangent_envelope import envelope_candidate, insert_tangent, place_tangents
 
 _TRIES = 8
 _SLICES = 3
 _STEPS = 1000  # never reached: a slice ends after some ten steps
+_CANDIDATES = 10_000
+_CAPACITY = 24
+_SEARCH = 200
+_GRADIENT = 1e-3  # in standard deviations; tangents need no exact mode
+
+
+@jit
+def _log_precision_mode(f):
+    """A point near the maximum of a density `f` without spectrum, its slope and curvature; NaN if there is none."""
+    t = max(math.log(f.a / f.b) if f.a > 0.0 and f.b > 0.0 else 0.0, f.lower)
+    lo = f.lower
+    hi = math.inf
+    reach = 2.0
+    first = math.nan
+    second = math.nan
+    for _ in range(_SEARCH):
+        first, second = derivatives(f, t)
+        if abs(first) <= _GRADIENT * math.sqrt(-second) or (first < 0.0 and t == f.lower):
+            return t, first, -second
+        if not math.isfinite(first):
+            break
+        if first > 0.0:
+            lo = t
+        else:
+            hi = t
+        new = t - first / second if second < 0.0 else math.nan
+        if not abs(new - t) <= reach:
+            new = t + math.copysign(reach, first)
+            reach *= 2.0
+        if new <= lo or new >= hi:  # past what is known: halve, or try the end itself
+            new = 0.5 * (lo + hi) if lo > -math.inf and hi < math.inf else (lo if new <= lo else hi)
+            if lo == f.lower and hi - lo < 1e-3:
+                new = lo
+        if new == t:
+            return t, first, -second
+        t = new
+    return math.nan, first, second
+
+
+@jit
+def _log_precision_reach(f, t, curvature, side):
+    """Distance from t over which f falls by 0.35 to 3; 0 when it does not."""
+    d = math.sqrt(2.0 / curvature) if curvature > 0.0 else 1.0
+    inner = 0.0
+    outer = math.inf
+    for _ in range(_SEARCH):
+        value = rise(f, t, t + side * d)
+        if not value > -3.0:
+            outer = d
+        elif value > -0.35:
+            inner = d
+        else:
+            return d
+        d = 2.0 * d if outer == math.inf else (0.5 * (inner + outer) if inner > 0.0 else 0.3 * d)
+    return 0.0
 
 
 @jit
 def _log_precision(rng, f):
-    """One exact draw of u = exp(t) from the density `f` of t; NaN when it is improper."""
-    env = new_envelope()
-    if build_envelope(f, env) != DONE:
+    """One exact draw of u = exp(t) from the density `f` of t, concave without a spectrum; NaN when it is improper.
+
+    Tangents at the mode and where f has fallen by about one, and wherever a candidate is rejected.
+    """
+    centre, first, curvature = _log_precision_mode(f)
+    if math.isnan(centre):
         return math.nan
-    out = np.empty(1)
-    iters = np.zeros(1, np.int64)
-    status = NEED_MORE
-    while status == NEED_MORE:
-        _, status = draw_log_precisions(f, env, rng.random(12), out, iters, 0)
-    return math.exp(out[0]) if status == DONE else math.nan
+    work = np.empty((6, _CAPACITY))
+    at = work[0]
+    height = work[1]
+    slope = work[2]
+    left = work[3]
+    mass = work[4]
+    k = insert_tangent(at, height, slope, 0, 0.0, 0.0, first)
+    for side in (-1.0, 1.0):
+        d = _log_precision_reach(f, centre, curvature, side)
+        if side < 0.0:
+            d = min(d, centre - f.lower) if d > 0.0 else (centre - f.lower if f.lower > -math.inf else 0.0)
+        if d > 0.0:
+            s, _ = derivatives(f, centre + side * d)
+            k = insert_tangent(at, height, slope, k, side * d, rise(f, centre, centre + side * d), s)
+    lower = f.lower - centre
+    if not place_tangents(at, height, slope, left, mass, work[5], k, lower, math.inf):
+        return math.nan
+    for _ in range(_CANDIDATES):
+        d, cover = envelope_candidate(rng, at, height, slope, left, mass, k, math.inf)
+        value = rise(f, centre, centre + d)
+        if rng.standard_exponential() >= cover - value:
+            return math.exp(centre + d)
+        if k < _CAPACITY and math.isfinite(value):
+            s, _ = derivatives(f, centre + d)
+            k = insert_tangent(at, height, slope, k, d, value, s)
+            place_tangents(at, height, slope, left, mass, work[5], k, lower, math.inf)
+    return math.nan
 
 
 @jit

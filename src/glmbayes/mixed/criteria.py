@@ -8,6 +8,7 @@ from glmbayes.fits.blocks import observation_blocks
 from glmbayes.fits.criteria import DIC, LOO, WAIC, score
 from glmbayes.fits.export import arviz_from_dict
 from glmbayes.fits.loo import psislw
+from glmbayes.mixed.predict import mean_predictor
 from glmbayes.posteriors.moments import sample_sd
 
 _LIMIT = 20_000_000
@@ -32,7 +33,9 @@ def dic(fit):
     if not np.isfinite(sigma2):
         raise InputError("DIC needs the posterior mean of the residual variance, which is infinite here.")
     every = slice(None)
-    value = fit.likelihood.log_lik(fit.design.y, fit.fitted(), fit.row_dispersion(every, sigma2), _weights(fit, every))
+    value = fit.likelihood.log_lik(
+        fit.design.y, mean_predictor(fit), fit.row_dispersion(every, sigma2), _weights(fit, every)
+    )
     at_mean = -2.0 * value.sum()
     return DIC(float(2.0 * expected - at_mean), float(expected - at_mean), float(expected), float(at_mean))
 
@@ -80,7 +83,7 @@ def to_arviz(fit):
     if fit.names:
         posterior["beta"] = by_chain(fit.draws.beta)
         coords["coefficient"], dims["beta"] = list(fit.names), ["coefficient"]
-    if fit.se is None:
+    if fit.has_residual:
         posterior["sigma"] = by_chain(fit.sigma)
     for term, covariance, effects in zip(fit.design.terms, fit.draws.covariance, fit.draws.effects):
         coords |= {f"{term.label}_effect": list(term.names), f"{term.label}_other": list(term.names)}

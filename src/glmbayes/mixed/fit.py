@@ -123,6 +123,16 @@ class MixedFit:
     # -- groups ------------------------------------------------------------------------------------------------
 
     @property
+    def has_residual(self):
+        """Whether there is a residual standard deviation to estimate."""
+        return self.se is None
+
+    @property
+    def residual_variance(self):
+        """(n_draws,) residual variance; ones where it is known by row."""
+        return self.draws.sigma2
+
+    @property
     def sigma(self):
         """(n_draws,) residual standard deviation; ones where it is known by row."""
         return np.sqrt(self.draws.sigma2)
@@ -240,6 +250,11 @@ class MixedFit:
 
     def _by_chain(self, values):
         return values.reshape(self.draws.chains, len(values) // self.draws.chains, *values.shape[1:])
+
+    @property
+    def model_line(self):
+        """Family and link, where they need saying."""
+        return ""
 
     def summary(self, level=0.95):
         """Text as R users know it, with convergence of every quantity; `.fixed`, `.components` are DataFrames."""

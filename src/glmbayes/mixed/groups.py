@@ -38,7 +38,7 @@ def component_draws(fit):
                 with np.errstate(invalid="ignore", divide="ignore"):
                     r = covariance[:, i, h] / (sd[:, i] * sd[:, h])
                 out[f"cor({term.names[h]}, {term.names[i]} | {term.factor.name})"] = r
-    if fit.se is None:
+    if fit.has_residual:
         out["sd(residual)"] = fit.sigma
     return out
 
@@ -118,6 +118,19 @@ def group_means(fit, factor):
     return pd.DataFrame({"mean": mean, "sd": sd}, index)
 
 
+def without_term(fit, term):
+    """Population values of a term's coefficients, and the posterior mean predictors less these coefficients' part."""
+    design, beta = fit.design, fit.posterior_mean.to_numpy()
+    population = np.array([beta[fit.names.index(name)] if name in fit.names else 0.0 for name in term.names])
+    rest = design.fixed.X @ beta - term.Z @ population
+    if design.fixed.offset is not None:
+        rest = rest + design.fixed.offset
+    for other, effects in zip(design.terms, fit.draws.effects):
+        if other is not term:
+            rest = rest + np.einsum("ik,ik->i", other.Z, effects.mean(axis=0)[other.factor.codes])
+    return population, rest
+
+
 def shrinkage(fit, factor):
     """See `MixedFit.shrinkage`.
 
@@ -129,16 +142,9 @@ def shrinkage(fit, factor):
 
     k, term = pick_term(fit, factor)
     design, draws = fit.design, fit.draws
-    beta = fit.posterior_mean.to_numpy()
     exact = group_means(fit, factor)["mean"].to_numpy() if fit.posterior is not None else None
-    shared = [fit.names.index(name) if name in fit.names else None for name in term.names]
-    population = np.array([0.0 if i is None else beta[i] for i in shared])
-    rest = design.y - design.fixed.X @ beta + term.Z @ population
-    if design.fixed.offset is not None:
-        rest = rest - design.fixed.offset
-    for other, effects in zip(design.terms, draws.effects):
-        if other is not term:
-            rest = rest - np.einsum("ik,ik->i", other.Z, effects.mean(axis=0)[other.factor.codes])
+    population, rest = without_term(fit, term)
+    rest = design.y - rest
     w = np.ones(design.n) if design.fixed.weights is None else design.fixed.weights
     if fit.se is not None:
         w = 1.0 / fit.se**2
@@ -174,5 +180,5 @@ def intraclass_correlation(fit):
             variance[term.factor.name] = covariance[:, i, i]
     if not variance:
         raise InputError("icc needs a random intercept.")
-    total = fit.draws.sigma2 + sum(variance.values())
+    total = fit.residual_variance + sum(variance.values())
     return pd.DataFrame({name: v / total for name, v in variance.items()})

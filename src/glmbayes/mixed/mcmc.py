@@ -12,6 +12,60 @@ from glmbayes.kernels.effects_sweep import run_effects
 from glmbayes.mixed.draws import MixedDraws
 
 
+def run_sweeps(sweep, per, burn_in, thin, chains, progress):
+    """Run chains in threads, in chunks of sweeps that let Ctrl-C through.
+
+    Parameters
+    ----------
+    sweep : callable
+        ``sweep(chain, sweeps, thin, row)`` runs that many sweeps and stores every `thin`-th from `row` on (thin = 0:
+        none); it returns 0, or a status when it failed.
+    per, burn_in, thin, chains : int
+        Kept draws per chain, sweeps before them, sweeps per kept draw, number of chains.
+    progress : bool
+
+    Returns
+    -------
+    length : int
+        Draws that every chain has.
+    interrupted : bool
+    status : int
+        Of a chain that failed, else 0.
+    """
+    done, failed = [0] * chains, [0]
+
+    def job(c, advance, stopped):
+        left, size = burn_in, 1
+        while (left or done[c] < per) and not stopped():
+            begin = time.perf_counter()
+            if left:
+                sweeps = min(size, left)
+                status = sweep(c, sweeps, 0, 0)
+                left -= sweeps
+            else:
+                sweeps = min(max(1, size // thin), per - done[c]) * thin
+                status = sweep(c, sweeps, thin, done[c])
+                done[c] += sweeps // thin
+            if status:
+                failed[0] = status
+                return
+            advance(sweeps)
+            took = time.perf_counter() - begin
+            size = max(1, int(sweeps * min(8.0, CHUNK / max(took, 1e-9))))
+
+    jobs = [lambda advance, stopped, c=c: job(c, advance, stopped) for c in range(chains)]
+    interrupted = run_chains(jobs, chains * (burn_in + per * thin), True, progress)
+    return (0 if failed[0] else kept_length(done, interrupted)), interrupted, failed[0]
+
+
+def refuse_breakdown():
+    """Raise for a conditional distribution that is improper in floating point."""
+    raise SamplerError(
+        "a conditional distribution of the sampler broke down numerically: variables of very different sizes, or a "
+        "variance that runs to 0 or infinity under its prior. Rescale the variables or state tighter priors."
+    )
+
+
 def run_mcmc(design, reduced, n, chains, burn_in, thin, rng, progress):
     """`n` draws in all (rounded up to a multiple of `chains`): (MixedDraws, interrupted)."""
     per = -(-n // chains)
@@ -22,38 +76,15 @@ def run_mcmc(design, reduced, n, chains, burn_in, thin, rng, progress):
     run = run_blocks if isinstance(reduced.data, BlocksData) else run_effects
     K, Q = len(terms), max(t.q for t in terms)
     out = [(np.empty((per, size)), np.empty((per, m, q)), np.empty(per), np.empty((per, K, Q, Q))) for _ in rngs]
-    done, failed = [0] * chains, []
+    states = [_start(reduced, m, q, K, Q, generator) for generator in rngs]
 
-    def job(c, advance, stopped):
-        generator, state = rngs[c], _start(reduced, m, q, K, Q, rngs[c])
-        left, size = burn_in, 1
-        while (left or done[c] < per) and not stopped():
-            begin = time.perf_counter()
-            if left:
-                sweeps = min(size, left)
-                fine = run(generator, reduced.data, reduced.layout, reduced.prior, state, sweeps, 0, *out[c], 0)
-                left -= sweeps
-            else:
-                sweeps = min(max(1, size // thin), per - done[c]) * thin
-                fine = run(
-                    generator, reduced.data, reduced.layout, reduced.prior, state, sweeps, thin, *out[c], done[c]
-                )
-                done[c] += sweeps // thin
-            if not fine:
-                failed.append(c)
-                return
-            advance(sweeps)
-            took = time.perf_counter() - begin
-            size = max(1, int(sweeps * min(8.0, CHUNK / max(took, 1e-9))))
+    def sweep(c, sweeps, thin, row):
+        fine = run(rngs[c], reduced.data, reduced.layout, reduced.prior, states[c], sweeps, thin, *out[c], row)
+        return 0 if fine else 1
 
-    jobs = [lambda advance, stopped, c=c: job(c, advance, stopped) for c in range(chains)]
-    interrupted = run_chains(jobs, chains * (burn_in + per * thin), True, progress)
-    if failed:
-        raise SamplerError(
-            "a conditional distribution of the sampler broke down numerically: variables of very different sizes, or a "
-            "variance that runs to 0 or infinity under its prior. Rescale the variables or state tighter priors."
-        )
-    length = kept_length(done, interrupted)
+    length, interrupted, status = run_sweeps(sweep, per, burn_in, thin, chains, progress)
+    if status:
+        refuse_breakdown()
     return collect(design, reduced, out, length), interrupted
 
 

@@ -5,7 +5,6 @@ import numpy as np
 from glmbayes.errors import InputError
 from glmbayes.fits.plots import DATA, POSTERIOR, PRIOR, density, pyplot
 from glmbayes.mixed.groups import component_draws, group_coefficients, pick_term
-from glmbayes.mixed.groups import shrinkage as shrinkage_table
 
 
 def _axes(ax, **size):
@@ -54,7 +53,7 @@ def shrinkage(fit, factor=None, effect=None, label=True, ax=None):
     """No-pooling against partial-pooling estimates: below the diagonal above the mean, above it below."""
     _, term = pick_term(fit, factor)
     name = _effect(term, effect)
-    table = shrinkage_table(fit, factor).xs(name, level="effect").dropna(subset=["no_pooling"])
+    table = fit.shrinkage(factor).xs(name, level="effect").dropna(subset=["no_pooling"])
     ax = _axes(ax, figsize=(4.8, 4.6))
     x, y, size = table["no_pooling"], table["partial_pooling"], table["rows"]
     low, high = min(x.min(), y.min()), max(x.max(), y.max())

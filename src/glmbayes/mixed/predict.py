@@ -25,9 +25,9 @@ def linear_predictor(fit, rows):
 def predict(fit, newdata, kind, level, re, se, offset, rng):
     """See `MixedFit.predict`."""
     if newdata is None and re == "all" and kind == "mean":
-        return _fitted(fit)
+        return mean_predictor(fit)
     rng = generator(rng)
-    eta, index, own_se = _eta(fit, newdata, re, offset, rng)
+    eta, index, own_se = new_predictor(fit, newdata, re, offset, rng)
     if kind == "mean":
         return eta.mean(axis=0)
     if kind == "draws":
@@ -50,8 +50,8 @@ def predict(fit, newdata, kind, level, re, se, offset, rng):
     return pd.DataFrame(table, index=index)
 
 
-def _fitted(fit):
-    """Posterior means of the fit's own rows: the predictor is linear, so those of its parts suffice."""
+def mean_predictor(fit):
+    """Posterior means of the linear predictors of the fit's own rows: those of its parts suffice."""
     design, draws = fit.design, fit.draws
     eta = design.fixed.X @ draws.beta.mean(axis=0)
     for term, effects in zip(design.terms, draws.effects):
@@ -59,7 +59,8 @@ def _fitted(fit):
     return eta if design.fixed.offset is None else eta + design.fixed.offset
 
 
-def _eta(fit, newdata, re, offset, rng):
+def new_predictor(fit, newdata, re, offset, rng):
+    """Draws of the linear predictor (n_draws, rows), the rows' index, and their own standard deviations if known."""
     design, draws = fit.design, fit.draws
     if newdata is None:
         if offset is not None:

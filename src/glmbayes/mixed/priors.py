@@ -86,8 +86,8 @@ def sigma_terms(prior):
     return np.array([prior.shape - 1.0, prior.rate, 0.0, 0.0, 0.0, 1.0]), upper
 
 
-def resolve_priors(design, priors, se_known):
-    """Fill in the defaults and check what was given."""
+def resolve_priors(design, priors, se_known, spread=None):
+    """Fill in the defaults and check what was given; default scales are relative to `spread`, sd(y) unless told."""
     given = dict(priors or {})
     known = ["beta", "sigma", *[term.label for term in design.terms], *design.factors]
     for name in given:
@@ -95,7 +95,8 @@ def resolve_priors(design, priors, se_known):
             close = difflib.get_close_matches(str(name), known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"it may name {', '.join(dict.fromkeys(known))}."
             raise InputError(f"priors has no part {name!r}: {hint}")
-    spread = float(np.std(design.y, ddof=1) if design.n > 1 else 0.0) or 1.0
+    if spread is None:
+        spread = float(np.std(design.y, ddof=1) if design.n > 1 else 0.0) or 1.0
     defaults, population = [], None
     beta = given.get("beta")
     if beta is None:
@@ -193,7 +194,7 @@ def _checked(prior, term):
     return prior
 
 
-def refuse_improper(design, priors, X, flat, rank):
+def refuse_improper(design, priors, X, flat, rank, groups=None):
     """Raise for flat priors that leave the posterior improper; a Gibbs run would not show it.
 
     Parameters
@@ -203,11 +204,14 @@ def refuse_improper(design, priors, X, flat, rank):
     flat : (p,) boolean array
     rank : int
         Of [X, Z of all terms].
+    groups : dict, optional
+        Term label -> number of groups whose rows bound their effect on both sides, where that is not all of them.
     """
     for term in design.terms:
         prior = priors.terms[term.label]
         if not _on_sd(prior):
             continue
+        m = term.m if groups is None else groups[term.label]
         terms, upper = sigma_terms(prior)
         power, rate, c, d, e, _ = terms
         if not (rate > 0.0 or power - e < -1.0):
@@ -215,16 +219,12 @@ def refuse_improper(design, priors, X, flat, rank):
                 f"the prior {prior!r} of {term.label} is not integrable near a standard deviation of 0, and no data "
                 "can help: the posterior is improper. Use dHalfT, dUniform, or a gamma precision with rate > 0."
             )
-        if (
-            c == 0.0
-            and d == 0.0
-            and upper == math.inf
-            and not power + 0.5 * (term.m - _between(term, X[:, flat])) > -1.0
-        ):
+        if c == 0.0 and d == 0.0 and upper == math.inf and not power + 0.5 * (m - _between(term, X[:, flat])) > -1.0:
+            which = "" if groups is None else " whose responses vary"
             raise ImproperPosteriorError(
-                f"the posterior is improper: {term.m} groups of {term.factor.name} with {_short(prior)}. A flat prior "
-                "on a group standard deviation needs at least three groups (one more for each flat fixed effect that "
-                "is constant within groups). Use a proper prior such as the default half-t."
+                f"the posterior is improper: {m} groups of {term.factor.name}{which} with {_short(prior)}. A flat "
+                "prior on a group standard deviation needs at least three groups (one more for each flat fixed effect "
+                "that is constant within groups). Use a proper prior such as the default half-t."
             )
     if priors.sigma is not None:
         terms, upper = sigma_terms(priors.sigma)

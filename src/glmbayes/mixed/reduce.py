@@ -41,17 +41,22 @@ class Reduced:
     column_size: tuple
 
 
-def orthonormal_columns(X, names):
-    """Orthonormal columns (n, p) of X, and the matrix (p, p) that takes their coefficients to those of X."""
-    size = np.sqrt((X**2).sum(axis=0))
-    orthonormal, r = np.linalg.qr(X / np.where(size > 0.0, size, 1.0))
-    dependent = np.ones(X.shape[1], dtype=bool)  # also where there are fewer rows than columns
+def refuse_dependent(names, r):
+    """Raise for fixed effects that are combinations of earlier ones; `r` is the triangle of their scaled columns."""
+    dependent = np.ones(r.shape[1], dtype=bool)  # also where there are fewer rows than columns
     dependent[: r.shape[0]] = np.abs(np.diag(r)) < 1e-10
     if dependent.any():
         raise FormulaError(
             f"the fixed effect(s) {', '.join(names[i] for i in np.nonzero(dependent)[0])} are linear combinations of "
             "those before them: drop them from the formula."
         )
+
+
+def orthonormal_columns(X, names):
+    """Orthonormal columns (n, p) of X, and the matrix (p, p) that takes their coefficients to those of X."""
+    size = np.sqrt((X**2).sum(axis=0))
+    orthonormal, r = np.linalg.qr(X / np.where(size > 0.0, size, 1.0))
+    refuse_dependent(names, r)
     return orthonormal, np.linalg.inv(r) / size[:, None]
 
 
@@ -110,7 +115,7 @@ def reduce_design(design, priors, se, weights, frequency):
         flat = np.zeros(p, bool)
     rank = min(design.n, p + sum(t.m * t.q for t in terms))
     refuse_improper(design, priors, X, flat, rank)
-    prior = _prior(design, priors, unscale, beta_hat, se is not None)
+    prior = effects_prior(design, priors, unscale, beta_hat, se is not None)
     scale_y = float(np.sqrt((rest**2).sum() / max(n - p, 1.0))) or 1.0
     sizes = tuple(np.sqrt(((term.Z * root_w[:, None]) ** 2).sum(axis=0) / n) for term in terms)
     return Reduced(data, layout, prior, beta_hat, unscale, scale_y, sizes)
@@ -145,7 +150,8 @@ def _joint_data(design, main, rest, orthonormal, root_w, z_columns, first, on_ma
     return EffectsData(rz, ry, start, column, rw, gram, linear, square, n)
 
 
-def _prior(design, priors, unscale, beta_hat, se_known):
+def effects_prior(design, priors, unscale, beta_hat, sigma_known):
+    """The priors as kernels take them, for fixed effects beta_hat + unscale theta."""
     p, terms = unscale.shape[0], design.terms
     K, Q = len(terms), max(t.q for t in terms)
     precision, linear = np.zeros((p, p)), np.zeros(p)
@@ -169,8 +175,8 @@ def _prior(design, priors, unscale, beta_hat, se_known):
         else:
             kind[k] = SIGMA
             spec[k], upper[k] = sigma_terms(prior)
-    sigma, sigma_upper = (np.zeros(6), np.inf) if se_known else sigma_terms(priors.sigma)
+    sigma, sigma_upper = (np.zeros(6), np.inf) if sigma_known else sigma_terms(priors.sigma)
     return EffectsPrior(
         np.ascontiguousarray(precision), linear, kind, spec, upper, df, scale_root, nu, inverse_scales2,
-        np.array(sigma), float(sigma_upper), se_known,
+        np.array(sigma), float(sigma_upper), sigma_known,
     )  # fmt: skip

@@ -42,6 +42,8 @@ class MixedSummary:
             for f in design.factors.values()
         )
         lines = [f"Observations: {design.n}   {sizes}"]
+        if fit.model_line:
+            lines.append(fit.model_line)
         if fit.method == "iid":
             lines.append(f"Draws: {fit.n_draws}, exact and independent ({fit.iters.mean():.3g} candidates per draw)")
         else:
@@ -74,7 +76,8 @@ class MixedSummary:
         parts = ["Call:\n" + self.fit.call, "\n".join(self.lines)]
         parts.append("Priors:\n" + "\n".join("  " + line for line in self.priors))
         parts.append("Fixed effects:\n" + _text(self.fixed) if len(self.fixed) else "No fixed effects.")
-        parts.append("Group and residual standard deviations, correlations:\n" + _text(self.components))
+        which = "Group and residual" if self.fit.has_residual else "Group"
+        parts.append(f"{which} standard deviations, correlations:\n" + _text(self.components))
         return "\n\n".join(parts)
 
     __repr__ = __str__
