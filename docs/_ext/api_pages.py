@@ -15,6 +15,7 @@ RESULTS = {
     "lmb": "glmbayes.fits.model.Fit",
     "glmb": "glmbayes.fits.glm.GLMFit",
     "lmerb": "glmbayes.mixed.fit.MixedFit",
+    "glmerb": "glmbayes.mixed.glm_fit.GLMMixedFit",
     "rlmb": "glmbayes.rlmb.Draws",
     "rglmb": "glmbayes.rglmb.GLMDraws",
     "rlmb_blocks and rglmb_blocks": "glmbayes.rlmb_blocks.BlockDraws",

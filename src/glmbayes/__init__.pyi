@@ -23,6 +23,7 @@ from glmbayes.fits.glm import GLMFit
 from glmbayes.fits.model import Fit
 from glmbayes.grouped import GroupedDesign as GroupedDesign
 from glmbayes.mixed.fit import MixedFit
+from glmbayes.mixed.glm_fit import GLMMixedFit
 from glmbayes.prior_setup.record import PriorSetup
 from glmbayes.priors import dBeta as dBeta
 from glmbayes.priors import dExponential as dExponential
@@ -110,6 +111,24 @@ def lmerb(
     rng: _Rng = None,
     env: Any = None,
 ) -> MixedFit: ...
+def glmerb(
+    formula: str,
+    data: _Data | None = None,
+    family: _Family = "binomial",
+    priors: Mapping[str, Any] | None = None,
+    *,
+    n: int = 4000,
+    chains: int = 4,
+    burn_in: int = 500,
+    thin: int = 1,
+    weights: _Rows | None = None,
+    offset: _Rows | None = None,
+    subset: _Rows | None = None,
+    na_action: _OnMissing = "drop",
+    progress: bool = False,
+    rng: _Rng = None,
+    env: Any = None,
+) -> GLMMixedFit: ...
 def Prior_Setup(
     formula: str,
     data: _Data | None = None,

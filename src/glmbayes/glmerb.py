@@ -107,8 +107,8 @@ def glmerb(
     call = f"glmerb({formula!r}, family={str(family)!r}{', priors=...' if priors else ''})"
     return GLMMixedFit(
         call=call, design=design, priors=resolved, method="MCMC", draws=draws, posterior=None, se=None, frequency=True,
-        interrupted=interrupted, iters=None, burn_in=burn_in, sampler="Gibbs sampler, every step an exact draw along a line",
-        distribution=family,
+        interrupted=interrupted, iters=None, burn_in=burn_in, distribution=family,
+        sampler="Gibbs sampler, effects by exact draws along lines",
     )  # fmt: skip
 
 
