@@ -75,17 +75,16 @@ def log_prior_root(root, kind, df, scale_root, nu, inverse_scales2):
 
 @jit
 def _log_target(x, row, k, shape, a, b, root, kind, terms, upper, df, scale_root, nu, inverse_scales2):
-    """Log density, up to a constant, with entry k of a row of the root at x, or (k < 0) the whole row at x * shape.
+    """Log density, up to a constant, with entry k of a row of the root at x, or (k < 0) the row at exp(x) * shape.
 
-    The root is left there.  Scaling a row of i + 1 entries brings the Jacobian x^i.
+    The root is left there.  Scaling a row of i + 1 entries by exp(x) brings the Jacobian exp((i + 1) x).
     """
-    value = b * x - 0.5 * a * x * x
+    size = x if k >= 0 else math.exp(x)
+    value = b * size - 0.5 * a * size * size
     if k < 0:
-        if not x > 0.0:
-            return -math.inf
         for h in range(row + 1):
-            root[row, h] = x * shape[h]
-        value += row * math.log(x)
+            root[row, h] = size * shape[h]
+        value += (row + 1) * x
     else:
         root[row, k] = x
     if kind == SIGMA:
@@ -176,12 +175,15 @@ def update_root(rng, root, big_h, h, sigma2, kind, terms, upper, df, scale_root,
                     b -= factor * big_h[i, other] * entries[other]
         a /= sigma2
         b /= sigma2
-        x = entries[low] if k >= 0 else 1.0
+        x = entries[low] if k >= 0 else 0.0
         level = _log_target(x, row, k, shape, a, b, root, kind, terms, upper, df, scale_root, nu, inverse_scales2)
         level += math.log(1.0 - rng.random())
-        width = 2.0 * abs(root[row, row]) if k >= 0 else 1.0
-        if a > 0.0:
-            width = min(width, 3.0 / math.sqrt(a))
+        # a width must not depend on what is updated: the slice would not leave the posterior alone
+        width = 1.0
+        if k >= 0:
+            width = 3.0 / math.sqrt(a) if a > 0.0 else math.sqrt(sigma2)
+            if k < row:
+                width = min(width, 2.0 * abs(root[row, row]))
         left = x - width * rng.random()
         right = left + width
         new = x
@@ -211,5 +213,5 @@ def update_root(rng, root, big_h, h, sigma2, kind, terms, upper, df, scale_root,
                 else:
                     right += width
         for i in range(low, high):
-            entries[i] = new if k >= 0 else new * shape[i - low]
+            entries[i] = new if k >= 0 else math.exp(new) * shape[i - low]
             root[row, i - at] = entries[i]
