@@ -27,7 +27,7 @@ from trust.fuzz_calls import ARGUMENTS, CALLS, CASES
 ROOT = Path(__file__).resolve().parents[1]
 CHUNK = 250  # calls of one process
 PATIENCE = 600.0  # seconds without a word from a process
-SLOW = 30.0  # CPU seconds of one call, compiling included
+SLOW = 60.0  # CPU seconds of one call, compiling included
 
 
 @dataclass

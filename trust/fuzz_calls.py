@@ -137,8 +137,8 @@ METHODS = {
          "sampler_report", "ranef", "VarCorr", "fixef", "group_means", "shrinkage", "icc", "__repr__"), (),
     ),
 }  # fmt: skip
-# anova's first row compares with nothing, prior_check's last has no coefficient, nothing pulls several effects alike
-WITH_GAPS = {"anova", "prior_check", "shrinkage"}
+# nothing to compare with, no coefficient, no one pull, an unknown intercept, no new response without a weight
+WITH_GAPS = {"anova", "prior_check", "shrinkage", "update", "predict"}
 REQUIRED = {"factor", "statement", "combinations", "n"}
 
 

@@ -141,6 +141,8 @@ def lmerb(
 def _checked_se(se, design):
     if se is None:
         return None
+    if not isinstance(se, np.ndarray):
+        raise InputError("se must hold one standard error per row; got categories.")
     se = np.asarray(se, dtype=float)
     if not ((se > 0) & np.isfinite(se)).all():
         raise InputError(

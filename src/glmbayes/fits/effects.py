@@ -48,6 +48,8 @@ def marginal_effects(fit, at, columns, level, data):
             high, low = (_average_mean(fit, {**base, name: value}, offset) for value in (upper, lower))
             rows.append((high - low) / scale)
             labels.append(label)
+    if not rows:
+        raise InputError("the model has no column whose effect could be shown: only an intercept.")
     draws = np.array(rows).T
     tails = np.quantile(draws, (0.5 * (1.0 - level), 0.5 * (1.0 + level)), axis=0)
     values = {

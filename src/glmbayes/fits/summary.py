@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from glmbayes.checks import scalar
 from glmbayes.errors import InputError
 from glmbayes.fits.criteria import dic
 from glmbayes.fits.hypotheses import directional_tail, hdi_of
@@ -32,6 +33,7 @@ class Summary:
 
     @classmethod
     def of(cls, fit, conf_level=0.95, hdi=False):
+        conf_level = scalar(conf_level, "conf_level")
         if not 0.0 < conf_level < 1.0:
             raise InputError(f"conf_level must be between 0 and 1; got {conf_level!r}.")
         return cls(fit, float(conf_level), bool(hdi))

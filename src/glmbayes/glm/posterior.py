@@ -218,7 +218,11 @@ def build_glm_posterior(y, X, offset, weights, family, mu, precision, dispersion
     if not keep.all():
         y, X, offset, weights = y[keep], X[keep], offset[keep], weights[keep]
     X = np.ascontiguousarray(X, dtype=float)
-    white = whiten(family.kernel, X, y, weights / dispersion, offset, mu, precision)
+    with np.errstate(over="ignore"):
+        scaled = weights / dispersion
+    if not np.isfinite(scaled).all():
+        raise InputError(f"dispersion = {dispersion:g} is too small beside the weights: use other units.")
+    white = whiten(family.kernel, X, y, scaled, offset, mu, precision)
     shape = measure(white, family.self_concordant, draws)
     estimates = tuple(choose(white, shape, sampler, draws))
     return GLMPosterior(family, white, estimates, _log_constant(family, y, weights, dispersion, precision))

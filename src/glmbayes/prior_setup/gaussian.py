@@ -50,7 +50,10 @@ def calibrate(fit, mu, pwt, sd, n_prior, k, dispersion):
     unit = fit.dispersion if dispersion is None else dispersion  # V0 = unit G^-1
     scale = np.broadcast_to(np.sqrt((1.0 - pwt) / pwt), (p,))
     spread = scale[:, None] * fit.root
-    shrunk = spread @ spread.T  # s s' o G^-1
+    with np.errstate(over="ignore", invalid="ignore"):
+        shrunk = spread @ spread.T  # s s' o G^-1
+    if not np.isfinite(shrunk).all():
+        raise InputError("a column is so small that prior variances overflow: use other units.")
     beta = (1.0 - pwt) * fit.coefficients + pwt * mu
     if dispersion is None:
         known = (fit.rss + _pull(fit, mu, spread, unit / phi)) / freedom
