@@ -140,7 +140,7 @@ def test_bad_input(herds):
     refused(InputError, "family must be binomial or poisson", family="Gamma")
     refused(InputError, "family must be binomial or poisson", family="quasipoisson")
     refused(InputError, r"cbind\(successes, failures\)", family="binomial")
-    refused(InputError, "y must be a count", formula="I(y - 1) ~ x + (1 | g)")
+    refused(InputError, "must be a count", formula="I(y - 1) ~ x + (1 | g)")
     refused(FormulaError, "has no random term", formula="y ~ x")
     refused(FormulaError, "linear combinations", formula="y ~ x + I(2 * x) + (1 | g)")
     refused(FormulaError, "single level", formula="y ~ x + (1 | h)", data={**frame, "h": ["a"] * 6})
