@@ -192,7 +192,7 @@ def in_turn(monkeypatch):
     monkeypatch.setattr(reduce, "nearly_nested", lambda factors: False)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if not case.startswith("known")])
+@pytest.mark.parametrize("case", [case for case, (formula, *_) in CASES.items() if formula.count("|") > 1])
 def test_one_factor_at_a_time(rng, in_turn, case):
     formula, given, cdfs = CASES[case]
     draws, p = replicate(rng, formula, given, replicates=1200, run=run_blocks)
