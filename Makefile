@@ -22,10 +22,10 @@ $(READY): pyproject.toml
 demo: $(READY)
 	@set -e; for file in $(DEMOS); do echo "== $$file"; MPLBACKEND=Agg $(PY) $$file; done
 
-# The second and third pass take the tests marked every_mode: kernels with every index checked (its own cache folder,
+# Two processes: that many cores are usual.  The second and third pass take the tests marked every_mode: kernels with every index checked (its own cache folder,
 # so that passes do not compile in turns), and as plain Python.
 test: $(READY)
-	$(PY) -m pytest
+	$(ONE_THREAD) $(PY) -m pytest -n 2
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(CURDIR)/.cache/boundscheck $(PY) -m pytest -m every_mode
 	NUMBA_DISABLE_JIT=1 $(PY) -m pytest -m every_mode
 

@@ -221,7 +221,9 @@ def test_whole_numbers_of_any_type_are_fine(call, n):
 
 @both
 @pytest.mark.parametrize(
-    "prior", [None, "dNormal", dNormal, SIGMA, {"mu": 0.0}, dHalfNormal(1.0), lambda: None], ids=repr
+    "prior",
+    [None, "dNormal", dNormal, SIGMA, {"mu": 0.0}, dHalfNormal(1.0), lambda: None],
+    ids=["None", "a name", "a class", "an array", "a dict", "a prior on a standard deviation", "a function"],
 )
 def test_what_is_not_a_prior(call, prior):
     refused("pfamily must be a prior such as dNormal", call, prior)
