@@ -22,8 +22,8 @@ $(READY): pyproject.toml
 demo: $(READY)
 	@set -e; for file in $(DEMOS); do echo "== $$file"; MPLBACKEND=Agg $(PY) $$file; done
 
-# Two processes: that many cores are usual.  The second and third pass take the tests marked every_mode: kernels with every index checked (its own cache folder,
-# so that passes do not compile in turns), and as plain Python.
+# Two processes, one thread each. The second and third pass take the tests marked every_mode: kernels with every index
+# checked (its own cache folder, so that passes do not compile in turns), and as plain Python.
 test: $(READY)
 	$(ONE_THREAD) $(PY) -m pytest -n 2
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(CURDIR)/.cache/boundscheck $(PY) -m pytest -m every_mode
