@@ -116,6 +116,15 @@ def test_overflow(call, prior):
     refused("too large for double precision", call, prior, x=1e200 * X, y=1e200 * Y)
 
 
+@both
+@pytest.mark.parametrize("prior", [dNormal_Gamma, dIndependent_Normal_Gamma])
+@pytest.mark.parametrize("p", [2, 20])
+def test_vague_priors_on_large_columns(call, prior, p):
+    """The squares of x times the prior's standard deviations overflow, though neither factor's do."""
+    x = np.tile(1e10 * X, (1, p // 2))
+    refused("leaves what a double holds", call, prior(np.zeros(p), 1e300 * np.eye(p), 1.0, 1.0), n=9, x=x)
+
+
 # --- kinds of data --------------------------------------------------------------------------------------------------
 
 

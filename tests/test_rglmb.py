@@ -257,6 +257,14 @@ def test_bad_input_is_explained(change, message):
     assert rglmb(**GOOD, rng=1).coefficients.shape == (3, 2)
 
 
+def test_weightless_data_leave_the_prior(rng):
+    """Squares of the rows' weights underflow; 8 coefficients are beyond the grids of the small samplers."""
+    x, mu = rng.standard_normal((5, 8)), np.full(8, -2.0)
+    weights = 1e-300 * np.arange(1.0, 6.0)
+    fit = rglmb(2000, rng.random(5), x, "binomial", dNormal(mu, np.eye(8)), weights=weights, rng=rng)
+    assert np.abs((fit.coefficients.mean(axis=0) - mu) * np.sqrt(2000)).max() < 4.5
+
+
 def test_flat_prior(rng):
     y, x, _ = _logistic(rng, 80, 2)
     flat = dNormal([0, 0], np.diag([np.inf, np.inf]))

@@ -102,12 +102,23 @@ def test_hoffs_sampler_runs_compiled_in_threads(rng):
     assert (chains.summary(["beta", "sigma2"]).r_hat < 1.05).all()
 
 
+def test_summaries_of_huge_states():
+    """Powers of two change no digit, squares of 2^900 overflow."""
+    small, huge = (gibbs(lambda rng, s: {"x": s["x"]}, {"x": 0.0}, draws=50, rng=1) for _ in range(2))
+    small.draws["x"] = np.random.default_rng(1).standard_normal(small.draws["x"].shape)
+    huge.draws["x"] = np.ldexp(small.draws["x"], 900)
+    ratio = huge.summary() / small.summary()
+    np.testing.assert_allclose(ratio.iloc[0, :6], np.ldexp(1.0, 900), rtol=1e-12)
+    np.testing.assert_allclose(ratio.iloc[0, 6:], 1.0, rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("step", "init", "message"),
     [
         (3, {"x": 0.0}, "step must be a function"),
         (lambda rng, s: s, 1.0, "init must be a dict or a NamedTuple"),
         (lambda rng, s: s, {"x": "a"}, r"init\['x'\] must hold numbers"),
+        (lambda rng, s: s, {"x": [[1.0], [1.0, 2.0]]}, r"init\['x'\] must be a number or a rectangular array"),
         (lambda rng, s: {"y": 1.0}, {"x": 0.0}, "a dict with x.*returned a dict with y"),
         (lambda rng, s: 3.0, {"x": 0.0}, "returned float"),
         (lambda rng, s: {"x": np.zeros(3)}, {"x": np.zeros(2)}, "changed the shape"),

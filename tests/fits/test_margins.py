@@ -118,6 +118,7 @@ def test_linear_combinations(rng):
     assert shifted["mean"] == pytest.approx(1 + table.loc[1, "mean"])
     assert shifted["lower"] == pytest.approx(1 + table.loc[1, "lower"])
     assert_share(1 - fit.coefficients["x"] > 0, shifted["p_positive"])
+    pd.testing.assert_frame_equal(fit.linear_combinations(matrix.tolist(), level=0.9), table)
     named = fit.linear_combinations({"at two": "(Intercept) + 2*x"})
     assert list(named.index) == ["at two"]
     assert list(fit.linear_combinations("x").index) == ["x"]

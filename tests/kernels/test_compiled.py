@@ -8,8 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from glmbayes import GroupedDesign, dHalfCauchy, dWishart, kernels
-from glmbayes.kernels.log_density import LogDensity
+from glmbayes import GroupedDesign, dHalfCauchy, dWishart, families, kernels
 from tests.kernels.problems import problem
 
 EMPTY = np.empty(0)
@@ -18,7 +17,7 @@ ONE, TWO = np.ones(1), np.eye(2)
 
 
 def _log_density():
-    return LogDensity(4.0, 2.0, 0.1, 0.2, 1.0, 3.0, np.array([0.5, 8.0]), np.array([1.0, 0.3]), -np.inf, np.inf)
+    return kernels.LogDensity(4.0, 2.0, 0.1, 0.2, 1.0, 3.0, np.array([0.5, 8.0]), np.array([1.0, 0.3]), -np.inf, np.inf)
 
 
 def _envelope():
@@ -40,9 +39,22 @@ def _mixed(with_x=True):
 
 q = problem(np.random.default_rng(2), 9, 2)
 STARTS = np.array([0, 4, 9])
+POISSON, COUNTS = families.poisson().kernel, np.array([3.0, 1, 4, 1, 5, 9, 2, 6, 5])
 CASES = {
     "build_envelope": lambda rng: (_log_density(), kernels.new_envelope()),
     "draw_dispersion": lambda rng: (rng, q.y, q.x, q.mu, 2.0, 1.5),
+    "draw_gamma": lambda rng: (rng, 0.3),
+    "draw_gamma_dispersion": lambda rng: (rng, COUNTS + 0.5, np.full(9, 2.0), np.linspace(0.5, 2.0, 9), 2.0, 1.5),
+    "draw_glm": lambda rng: (rng, POISSON, COUNTS, q.x, np.zeros(9), np.ones(9), q.mu, q.low),
+    "draw_glm_1d": lambda rng: (rng, POISSON, COUNTS, np.ones(9), EMPTY, EMPTY, 0.2, 1.5),
+    "draw_glm_blocks": lambda rng: (
+        rng, POISSON, COUNTS, q.x, np.zeros(9), np.ones(9), STARTS, q.mu[None], q.low[None],
+        np.zeros((2, 3, 2)), np.zeros((2, 3), np.int64), np.zeros((2, 2)),
+    ),
+    "draw_glm_blocks_1d": lambda rng: (
+        rng, POISSON, COUNTS, np.ones(9), EMPTY, EMPTY, STARTS, np.zeros(2), np.ones(2),
+        np.zeros((2, 3)), np.zeros((2, 3), np.int64), np.zeros(2),
+    ),
     "draw_huang_wand": lambda rng: (rng, 2.0, np.array([2.0, 0.5]), 8.0, 3.0 * TWO, np.ones(2), np.zeros((2, 2))),
     "draw_independent_normal_gamma": lambda rng: (rng, q.y, q.x, q.mu, q.Sigma, 2.0, 1.5),
     "draw_inverse_wishart": lambda rng: (rng, 5.0, 2.0 * TWO, np.zeros((2, 2))),

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from glmbayes.kernels.log_precision import DONE, IMPROPER_HIGH
 from glmbayes.kernels.normal_gamma import normal_gamma_draws
 from tests.kernels.problems import from_arrays, problem
 
@@ -13,7 +14,7 @@ def test_draws_are_the_textbook_posterior(n, p, rng):
     q = problem(rng, n, p)
     draws, dispersion, mode = np.vstack([np.zeros(p), np.eye(p)]), np.ones(p + 1), np.empty(p)
     dispersion[0] = 4.0
-    assert normal_gamma_draws(q.triangle, q.mu, q.low, 0.9, draws, dispersion, mode)
+    assert normal_gamma_draws(q.triangle, q.mu, q.low, 0.9, draws, dispersion, mode) == DONE
     precision = q.x.T @ q.x + np.linalg.inv(q.Sigma)
     mean = np.linalg.solve(precision, q.x.T @ q.y + np.linalg.solve(q.Sigma, q.mu))
     r = q.y - q.x @ q.mu
@@ -28,5 +29,5 @@ def test_draws_are_the_textbook_posterior(n, p, rng):
 def test_no_errors_and_rate_zero_is_refused(rng):
     q = from_arrays(np.zeros(5), rng.standard_normal((5, 2)), np.zeros(2), np.eye(2))
     draws, dispersion, mode = np.zeros((1, 2)), np.ones(1), np.empty(2)
-    assert not normal_gamma_draws(q.triangle, q.mu, q.low, 0.0, draws, dispersion, mode)
-    assert normal_gamma_draws(q.triangle, q.mu, q.low, 1e-12, draws, dispersion, mode)
+    assert normal_gamma_draws(q.triangle, q.mu, q.low, 0.0, draws, dispersion, mode) == IMPROPER_HIGH
+    assert normal_gamma_draws(q.triangle, q.mu, q.low, 1e-12, draws, dispersion, mode) == DONE

@@ -86,6 +86,9 @@ REFUSED = [
     ("y ~ x + I(2 * x) + (1 | g)", {}, FormulaError, "linear combinations"),
     ("y ~ x + I(2 * x) + (1 | g)", {"se": "se"}, FormulaError, "linear combinations"),
     ("y ~ x + I(2 * x) + (1 | g)", {"priors": {"g": dRatio(dFlat())}}, FormulaError, "linear combinations"),
+    ("y ~ factor(x) + z + (0 + x | g)", {"se": "se"}, FormulaError, "z are linear combinations"),  # 25 columns, 24 rows
+    ("y ~ x + I(1e-300 * x) + (1 | g)", {"se": "se"}, InputError, "too small or too large for double precision"),
+    ("y ~ x + I(1e160 * x) + (1 | g)", {}, InputError, "too small or too large for double precision"),
     (3, {}, FormulaError, "formula must be a string"),
     ("y ~ (1 | g)", {"priors": {"gg": dFlat()}}, InputError, "did you mean 'g'"),
     ("y ~ (1 | g)", {"priors": dFlat()}, InputError, "priors must be a dict"),

@@ -181,7 +181,10 @@ def _copied(state, compiled):
         raise InputError(f"init must be a dict or a NamedTuple of numbers and arrays; got {type(state).__name__}.")
     copies = {}
     for name, value in state.items() if isinstance(state, dict) else zip(state._fields, state):
-        array = np.array(value, order="C")
+        try:
+            array = np.array(value, order="C")
+        except ValueError:
+            raise InputError(f"init[{name!r}] must be a number or a rectangular array; got {value!r:.60}.") from None
         if array.dtype.kind not in "fiub":
             raise InputError(f"init[{name!r}] must hold numbers; got {array.dtype}.")
         copies[name] = array if array.ndim else array.item()

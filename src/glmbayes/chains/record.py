@@ -9,6 +9,7 @@ from glmbayes.checks import option, scalar
 from glmbayes.errors import InputError
 from glmbayes.posteriors.moments import sample_sd
 
+_LARGEST = 1e140  # size of draws beyond which they are summarised in units of the largest
 _BATCH = 2_000_000  # draws x quantities that the diagnostics take at once
 
 
@@ -99,13 +100,20 @@ class Chains:
         pieces = []
         for start in range(0, x.shape[2], step):
             part = x[:, :, start : start + step]
+            largest = np.abs(part).max(axis=(0, 1))
+            unit = np.where((largest > _LARGEST) & (largest < np.inf), largest, 1.0)  # squares would overflow
+            if (unit > 1.0).any():
+                part = part / unit
             rows = [
                 part.mean(axis=(0, 1)),
                 sample_sd(part.reshape(-1, *part.shape[2:])),
                 *np.quantile(part, tails, axis=(0, 1)),
+                diagnostics.mcse_mean(part),
             ]
-            rows += [diagnostics.mcse_mean(part), diagnostics.ess_bulk(part), diagnostics.ess_tail(part)]
-            pieces.append(np.array([*rows, diagnostics.r_hat(part)]))
+            with np.errstate(over="ignore"):
+                rows = [row * unit for row in rows]
+            rows += [diagnostics.ess_bulk(part), diagnostics.ess_tail(part), diagnostics.r_hat(part)]
+            pieces.append(np.array(rows))
         columns = ["mean", "sd", *(f"{100 * q:g}%" for q in tails), "mcse", "ess_bulk", "ess_tail", "r_hat"]
         return pd.DataFrame(np.concatenate(pieces, axis=1).T, index=labels, columns=columns)
 

@@ -55,7 +55,8 @@ def linear_combinations(fit, combinations, level):
         raise InputError(f"combinations must be finite; got {combinations!r:.60}.")
     if matrix.shape[1] != len(fit.names):
         raise InputError(f"a combination has one weight per coefficient ({len(fit.names)}); got {matrix.shape[1]}.")
-    labels = list(getattr(combinations, "index", range(matrix.shape[0])))
+    index = getattr(combinations, "index", None)  # a method of lists
+    labels = list(range(matrix.shape[0]) if index is None or callable(index) else index)
     return summarise(fit, matrix, np.zeros(matrix.shape[0]), labels, level)
 
 

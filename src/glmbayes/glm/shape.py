@@ -120,9 +120,12 @@ def _bound_both(bound, up, down):
     if not np.any(up):
         return 0.0, bound(down)
     up_bound = bound(up)
-    ratio = float(down @ up) / float(up @ up)
-    if np.all(np.abs(down - ratio * up) <= 1e-12 * ratio * up):
-        return up_bound, ratio * (1.0 + 1e-12) * up_bound
+    # squares of the tiniest weights would underflow: compared in units of a power of two each
+    up_unit, down_unit = (math.frexp(np.max(a))[1] for a in (up, down))
+    a, b = np.ldexp(up, -up_unit), np.ldexp(down, -down_unit)
+    ratio = float(b @ a) / float(a @ a)
+    if np.all(np.abs(b - ratio * a) <= 1e-12 * ratio * a):
+        return up_bound, math.ldexp(ratio * (1.0 + 1e-12) * up_bound, down_unit - up_unit)
     return up_bound, bound(down)
 
 

@@ -26,6 +26,7 @@ from glmbayes.kernels.glm_one import draw_glm_1d
 from glmbayes.kernels.glm_small import draw_blocks_small as draw_glm_blocks
 from glmbayes.kernels.glm_small import draw_glm
 from glmbayes.kernels.grouped import GroupedData, reduce_groups
+from glmbayes.kernels.log_density import LogDensity
 from glmbayes.kernels.log_precision import build_envelope, draw_log_precisions, new_envelope
 from glmbayes.kernels.mixed import (
     MixedPrior,
@@ -40,6 +41,7 @@ from glmbayes.kernels.wishart import draw_huang_wand, draw_inverse_wishart, draw
 
 __all__ = [
     "GroupedData",
+    "LogDensity",
     "MixedPrior",
     "MixedState",
     "build_envelope",

@@ -116,8 +116,9 @@ def normal_gamma_blocks(y, x, offset, weights, starts, mu, low, rate, draws, dis
             return j, BAD_ROWS
         m = mu[j if mu.shape[0] > 1 else 0]
         root = low[j if low.shape[0] > 1 else 0]
-        if not normal_gamma_draws(triangle, m, root, rate, draws[j], dispersion[j], mode[j]):
-            return j, IMPROPER
+        status = normal_gamma_draws(triangle, m, root, rate, draws[j], dispersion[j], mode[j])
+        if status != DONE:
+            return j, status
     return 0, DONE
 
 

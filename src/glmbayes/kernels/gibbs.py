@@ -12,7 +12,7 @@ from glmbayes.kernels.gamma import draw_gamma
 from glmbayes.kernels.independent import independent_draws
 from glmbayes.kernels.jit import jit
 from glmbayes.kernels.linalg import cholesky
-from glmbayes.kernels.log_precision import NEED_MORE
+from glmbayes.kernels.log_precision import DONE, NEED_MORE
 from glmbayes.kernels.normal import normal_draws
 from glmbayes.kernels.normal_gamma import normal_gamma_draws
 from glmbayes.kernels.rows import reduce_rows, row_errors
@@ -114,7 +114,7 @@ def draw_normal_gamma(rng, y, x, mu, Sigma_0, shape, rate):
     for j in range(p):
         draws[0, j] = rng.standard_normal()
     dispersion[0] = draw_gamma(rng, shape + 0.5 * n)
-    if not cholesky(Sigma_0, low) or not normal_gamma_draws(triangle, mu, low, rate, draws, dispersion, mode):
+    if not cholesky(Sigma_0, low) or normal_gamma_draws(triangle, mu, low, rate, draws, dispersion, mode) != DONE:
         draws[:] = math.nan
         dispersion[0] = math.nan
     return draws[0], dispersion[0]
@@ -172,7 +172,7 @@ def draw_independent_normal_gamma(rng, y, x, mu, Sigma, shape, rate):
         )
         if status == NEED_MORE:
             uniforms = np.concatenate((uniforms, rng.random(uniforms.shape[0])))
-    if status != 0:
+    if status != DONE:
         draws[:] = math.nan
         dispersion[0] = math.nan
     return draws[0], dispersion[0]

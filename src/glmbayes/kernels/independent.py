@@ -6,7 +6,7 @@ import numpy as np
 
 from glmbayes.kernels.jit import jit
 from glmbayes.kernels.log_density import LogDensity, precision, shares
-from glmbayes.kernels.log_precision import DONE, build_envelope, draw_log_precisions, new_envelope
+from glmbayes.kernels.log_precision import DONE, TOO_LARGE, build_envelope, draw_log_precisions, new_envelope
 from glmbayes.kernels.spectral import spectral_form, to_coefficients
 
 _RANK = 1e-14  # a singular value below this share of the largest is 0
@@ -83,6 +83,8 @@ def independent_draws(triangle, mu, low, n_w, sigma_prior, lower, upper, uniform
     z = np.empty(p)
     transform = np.empty((p, p))
     rss = spectral_form(triangle, mu, low, s, z, transform)
+    if math.isnan(rss):
+        return TOO_LARGE
     f = marginal_log_precision(s, z, rss, n_w, sigma_prior, lower, upper)
     env = new_envelope()
     status = build_envelope(f, env)

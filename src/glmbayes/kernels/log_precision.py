@@ -28,6 +28,7 @@ STUCK = 2  # MAX_CANDIDATES for a single draw
 BROKEN = 3  # the envelope was below the density: must never happen
 IMPROPER_LOW = 4  # mass at t = -infinity: the dispersion goes to infinity
 IMPROPER_HIGH = 5  # mass at t = infinity: the dispersion goes to 0
+TOO_LARGE = 6  # design times prior standard deviation leaves what a double holds
 
 _GUARD = 1e-8
 _INTERIOR, _LEFT, _RIGHT = 0, 1, 2

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from glmbayes.kernels.jit import jit
+from glmbayes.kernels.log_precision import DONE, IMPROPER_HIGH, TOO_LARGE
 from glmbayes.kernels.spectral import spectral_form, to_coefficients
 
 
@@ -39,18 +40,22 @@ def normal_gamma_draws(triangle, mu, low, rate, draws, dispersion, mode):
     """Draws of (beta, dispersion) under dNormal_Gamma, set-up included: what a Gibbs loop calls.
 
     `draws` (n, p) enters as standard normals; `dispersion` (n,) enters as standard gammas with the posterior shape
-    and leaves as dispersions; `mode` (p,) receives the posterior mode of beta.  Returns False when the posterior
-    rate is zero (an exact fit with a zero prior rate).
+    and leaves as dispersions; `mode` (p,) receives the posterior mode of beta.
+
+    Returns a status of `log_precision`: IMPROPER_HIGH when the posterior rate is zero (an exact fit with a zero prior
+    rate).
     """
     p = mu.shape[0]
     s = np.empty(p)
     z = np.empty(p)
     transform = np.empty((p, p))
     rss = spectral_form(triangle, mu, low, s, z, transform)
+    if math.isnan(rss):
+        return TOO_LARGE
     b = rate + 0.5 * explained_errors(s, z, rss)
     if not b > 0.0:
-        return False
+        return IMPROPER_HIGH
     mode[:] = 0.0
     draw_from_normal_gamma(s, z, mu, transform, 0.0, mode)
     draws_from_normal_gamma(s, z, mu, transform, b, draws, dispersion)
-    return True
+    return DONE

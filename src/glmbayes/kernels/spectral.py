@@ -16,6 +16,7 @@ from glmbayes.kernels.jit import jit
 from glmbayes.kernels.linalg import jacobi_svd
 
 EXACT_FIT = (50.0 * 2.220446049250313e-16) ** 2  # rss below this share of `data_size` is rounding
+LARGEST = 1e150  # of design times prior standard deviation and of the residuals: squares of both are taken
 _NEGLIGIBLE = 1e-200  # s^2 below this cannot be told from 0, whatever the precision
 
 
@@ -36,6 +37,8 @@ def data_size(triangle, mu):
 def spectral_form(triangle, mu, low, s, z, transform):
     """Diagonalise; returns the residual sum of squares outside the design's range.
 
+    Where R L or the residuals exceed LARGEST nothing is filled in, and NaN returned.
+
     Parameters
     ----------
     triangle : (p + 1, p + 1) array of `reduce_rows`
@@ -45,10 +48,12 @@ def spectral_form(triangle, mu, low, s, z, transform):
     """
     p = mu.shape[0]
     r = np.empty(p)
+    held = True
     for i in range(p):
         r[i] = triangle[i, p]
         for j in range(i, p):
             r[i] -= triangle[i, j] * mu[j]
+        held = held and abs(r[i]) <= LARGEST
     at = np.zeros((p, p))  # transpose of R L
     for j in range(p):
         for i in range(p):
@@ -56,6 +61,9 @@ def spectral_form(triangle, mu, low, s, z, transform):
             for k in range(max(i, j), p):
                 acc += triangle[i, k] * low[k, j]
             at[j, i] = acc
+            held = held and abs(acc) <= LARGEST
+    if not held:
+        return math.nan
     vt = np.empty((p, p))
     jacobi_svd(at, vt)
     for i in range(p):

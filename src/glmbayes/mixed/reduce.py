@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glmbayes.errors import FormulaError
+from glmbayes.errors import FormulaError, InputError
 from glmbayes.kernels.effects import EffectsData, EffectsLayout, EffectsPrior, local_columns, reduce_effects
 from glmbayes.kernels.interweave import HUANG_WAND, SIGMA, WISHART
 from glmbayes.mixed.blocks import block_data, nearly_nested
 from glmbayes.mixed.priors import refuse_improper, sigma_terms
 from glmbayes.priors.wishart import dHuangWand, dWishart
 
+_LARGEST = 1e150  # size of a column of the design, and one over its smallest
 _MOST_TOGETHER = 400  # fixed effects and effects of the smaller factors; a joint draw takes 20 ms then
 
 
@@ -54,6 +55,13 @@ def refuse_dependent(names, r):
 
 def orthonormal_columns(X, names):
     """Orthonormal columns (n, p) of X, and the matrix (p, p) that takes their coefficients to those of X."""
+    largest = np.abs(X).max(axis=0, initial=0.0)
+    held = (largest == 0.0) | ((largest > 1.0 / _LARGEST) & (largest < _LARGEST))
+    if not held.all():
+        raise InputError(
+            f"the fixed effect(s) {', '.join(names[i] for i in np.nonzero(~held)[0])} are too small or too large for "
+            "double precision (squares of columns are taken): use other units."
+        )
     size = np.sqrt((X**2).sum(axis=0))
     orthonormal, r = np.linalg.qr(X / np.where(size > 0.0, size, 1.0))
     refuse_dependent(names, r)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from glmbayes.errors import ImproperPosteriorError, SamplerError
+from glmbayes.errors import ImproperPosteriorError, InputError, SamplerError
 from glmbayes.kernels import log_precision as kernel
 from glmbayes.kernels.log_density import LogDensity
 from glmbayes.kernels.quadrature import POINTS, WEIGHTS, resolve, rises
@@ -31,6 +31,11 @@ def raise_for(status):
         raise ImproperPosteriorError(
             "the posterior is improper as the dispersion goes to 0: the data are fitted exactly and the prior does not "
             "keep the dispersion from 0. Use a positive rate, disp_lower or fewer columns."
+        )
+    if status == kernel.TOO_LARGE:
+        raise InputError(
+            "x times the prior standard deviations, or y less x times mu, leaves what a double holds: "
+            "use other units for y and x, or a smaller prior covariance."
         )
     if status == kernel.STUCK:
         raise SamplerError(

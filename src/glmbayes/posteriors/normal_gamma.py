@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from glmbayes.errors import ImproperPosteriorError
+from glmbayes.kernels.log_precision import IMPROPER_HIGH
 from glmbayes.kernels.normal_gamma import draws_from_normal_gamma, explained_errors, normal_gamma_draws
 from glmbayes.posteriors.gamma_variates import standard_gamma
-from glmbayes.posteriors.log_precision import LogPrecision, gamma_moments
+from glmbayes.posteriors.log_precision import LogPrecision, gamma_moments, raise_for
 from glmbayes.posteriors.mixture import Mixture
 from glmbayes.posteriors.moments import LOG_2PI, Moments
 from glmbayes.posteriors.normal import CHUNK, ones
@@ -35,12 +35,11 @@ class NormalGammaPosterior:
         if p <= SMALL_P and n * p <= CHUNK:
             rng.standard_normal(out=draws)
             triangle = self.rows.triangle
-            if not normal_gamma_draws(triangle, prior.mu, prior.low, self.rate, draws, dispersion, self.coef_mode):
-                raise _exact_fit()
+            raise_for(normal_gamma_draws(triangle, prior.mu, prior.low, self.rate, draws, dispersion, self.coef_mode))
             return draws, dispersion, ones(n)
         s, z, rate, transform = self.spectral()
         if not rate > 0.0:
-            raise _exact_fit()
+            raise_for(IMPROPER_HIGH)
         self.coef_mode[:] = prior.mu + transform @ (s * z / (1.0 + s * s))
         step = max(1, CHUNK // p)
         for start in range(0, n, step):
@@ -101,10 +100,3 @@ class NormalGammaPosterior:
         return float(
             constant + a * math.log(self.rate) - math.lgamma(a) + math.lgamma(self.shape) - self.shape * math.log(rate)
         )
-
-
-def _exact_fit():
-    return ImproperPosteriorError(
-        "the posterior is improper as the dispersion goes to 0: the data are fitted exactly and the prior rate is 0. "
-        "Use rate > 0."
-    )
