@@ -57,7 +57,7 @@ def prior_weights(pwt, sd, n_prior, fit, dispersion, names, counts=True):
             n_prior = float(variance[0] / sd[0] ** 2) * n_eff
         return pwt, sd, n_prior
     if pwt is None:
-        pwt = (0.01 if p < _MANY else 0.05) if n_prior is None else n_prior / (n_prior + n_eff)
+        pwt = (0.01 if p < _MANY else 0.05) if n_prior is None else _weight_of(n_prior, n_eff)
         return pwt, None, pwt / (1.0 - pwt) * n_eff if n_prior is None else n_prior
     single = not isinstance(pwt, Mapping) and np.ndim(pwt) == 0
     pwt = scalar(pwt, "pwt") if single else by_name(pwt, "pwt", names)
@@ -68,7 +68,18 @@ def prior_weights(pwt, sd, n_prior, fit, dispersion, names, counts=True):
     if n_prior is None:
         mean = float(np.mean(pwt))
         return pwt, None, mean / (1.0 - mean) * n_eff
-    return n_prior / (n_prior + n_eff) if single else pwt, None, n_prior
+    return _weight_of(n_prior, n_eff) if single else pwt, None, n_prior
+
+
+def _weight_of(n_prior, n_eff):
+    """The prior's weight against that of `n_eff` observations."""
+    weight = n_prior / (n_prior + n_eff)
+    if not 1e-300 < weight < 1.0:
+        raise InputError(
+            f"n_prior, the number of observations that the prior is worth, is {n_prior:g} beside {n_eff:g} observations: "
+            "too far apart for a weight between 0 and 1."
+        )
+    return weight
 
 
 def by_name(value, name, names):
