@@ -26,6 +26,7 @@ BAD = {
     "pwt too long": ({"pwt": [0.1, 0.2, 0.3]}, r"pwt must have one entry.*\(Intercept\), x \(2\); got 3"),
     "pwt a string": ({"pwt": "small"}, "pwt must"),
     "n_prior 0": ({"n_prior": 0}, "n_prior must be greater than 0"),
+    "n_prior that vanishes beside the data": ({"n_prior": 5e-324}, "n_prior must be at least 1e-200"),
     "n_prior negative": ({"n_prior": -1}, "n_prior must be greater than 0"),
     "n_prior NaN": ({"n_prior": np.nan}, "n_prior must be finite"),
     "n_prior tiny": ({"n_prior": 1e-310}, "too far apart for a weight"),

@@ -7,6 +7,7 @@ import numpy as np
 from glmbayes.checks import labels_of, option, scalar
 from glmbayes.errors import InputError
 
+_LEAST = 1e-200  # prior sample size: as a share of the rows it would vanish
 _MANY = 14  # from this many coefficients on the default weight is larger
 
 
@@ -38,7 +39,7 @@ def prior_weights(pwt, sd, n_prior, fit, dispersion, names, counts=True):
     coefficients).
     """
     p, n_eff = len(names), fit.n_weights
-    n_prior = None if n_prior is None else scalar(n_prior, "n_prior", above=0.0)
+    n_prior = None if n_prior is None else scalar(n_prior, "n_prior", above=0.0, at_least=_LEAST)
     if sd is not None:
         if pwt is not None:
             raise InputError("give pwt or sd, not both: sd sets the prior weight of each coefficient.")
