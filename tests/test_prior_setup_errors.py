@@ -29,7 +29,6 @@ BAD = {
     "n_prior that vanishes beside the data": ({"n_prior": 5e-324}, "n_prior must be at least 1e-200"),
     "n_prior negative": ({"n_prior": -1}, "n_prior must be greater than 0"),
     "n_prior NaN": ({"n_prior": np.nan}, "n_prior must be finite"),
-    "n_prior tiny": ({"n_prior": 1e-310}, "too far apart for a weight"),
     "n_prior huge": ({"n_prior": 1e30}, "too far apart for a weight"),
     "n_prior a vector": ({"n_prior": [1.0, 2.0]}, "n_prior must be a single number"),
     "sd alone": ({"sd": [1.0, 1.0]}, "give n_prior as well"),

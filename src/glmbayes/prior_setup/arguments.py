@@ -77,7 +77,7 @@ def _weight_of(n_prior, n_eff):
     weight = n_prior / (n_prior + n_eff)
     if not 1e-300 < weight < 1.0:
         raise InputError(
-            f"n_prior, the number of observations that the prior is worth, is {n_prior:g} beside {n_eff:g} observations: "
+            f"n_prior, the number of observations that the prior is worth, is {n_prior:g} beside {n_eff:g}: "
             "too far apart for a weight between 0 and 1."
         )
     return weight
