@@ -236,6 +236,17 @@ def test_marginal_effects_by_brute_force(name, rng):
         fit.marginal_effects(level=1.5)
 
 
+def test_marginal_effects_of_a_numeric_column_made_a_factor(rng):
+    """Changes between its values, as of the same column in letters; a derivative has no meaning."""
+    gear = rng.integers(3, 6, 60)
+    data = pd.DataFrame({"y": rng.poisson(2.0, 60), "gear": gear, "letter": np.array(list("cde"))[gear - 3]})
+    prior = dNormal(np.zeros(3), np.eye(3))
+    made = glmb("y ~ factor(gear)", data, "poisson", prior, rng=1).marginal_effects()
+    plain = glmb("y ~ letter", data, "poisson", prior, rng=1).marginal_effects()
+    assert list(made.index) == ["gear: 4 - 3", "gear: 5 - 3"]
+    np.testing.assert_allclose(made, plain, rtol=1e-12)
+
+
 def test_marginal_effects_on_rows_kept(rng):
     data = pd.DataFrame({"y": rng.integers(0, 2, 30).astype(float), "x": rng.normal(size=30)})
     data.loc[[3, 8], "x"] = np.nan

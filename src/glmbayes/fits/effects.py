@@ -44,7 +44,7 @@ def marginal_effects(fit, at, columns, level, data):
     base.update({name: _repeat(value, n) for name, value in (at or {}).items()})
     rows, labels = [], []
     for name in chosen:
-        for label, upper, lower, scale in _changes(name, known[name], base):
+        for label, upper, lower, scale in _changes(name, known[name], base, _made_factor(fit, name)):
             high, low = (_average_mean(fit, {**base, name: value}, offset) for value in (upper, lower))
             rows.append((high - low) / scale)
             labels.append(label)
@@ -66,10 +66,24 @@ def _repeat(value, n):
     return np.repeat(np.asarray([value]), n) if np.ndim(value) == 0 else np.asarray(value)
 
 
-def _changes(name, column, base):
+def _made_factor(fit, name):
+    """Whether the formula makes a factor of a column: factor(name), C(name), cut(name, ...)."""
+    recipe = fit.design.recipe
+    return any(
+        recipe.variables[e.code].kind != "numeric" and any(v.meaning == name for v in e.variables)
+        for term in recipe.terms
+        for e in term
+    )
+
+
+def _changes(name, column, base, made_factor):
     """(label, upper values, lower values, divisor) for each effect of a column."""
     n = len(next(iter(base.values())))
-    if column.kind == "numeric":
+    if made_factor and column.kind == "numeric":  # from the least of its values to each of the others
+        levels = np.unique(np.asarray(base[name], dtype=float))
+        for value in levels[1:]:
+            yield f"{name}: {value:g} - {levels[0]:g}", _repeat(value, n), _repeat(levels[0], n), 1.0
+    elif column.kind == "numeric":
         step = _STEP * (column.high - column.low or 1.0)
         x = np.asarray(base[name], dtype=float)
         yield name, x + step, x - step, 2.0 * step
