@@ -95,8 +95,8 @@ def radial_knots(p, curvature_at):
             return points
         if len(knots) > _MAX_KNOTS or points[-1] > 1e12:
             raise ImproperPosteriorError(
-                "the posterior is improper, or nearly so: in some direction it hardly falls off. Give every coefficient "
-                "a prior with finite variance, or a narrower one."
+                "the posterior is improper, or nearly so: in some direction it hardly falls off. Give every "
+                "coefficient a prior with finite variance, or a narrower one."
             )
 
 
