@@ -1,7 +1,5 @@
 """Draws x observations in pieces: nothing of size n_draws x n is ever held unless asked for."""
 
-import numpy as np
-
 CELLS = 2_000_000  # entries of a piece (16 MB)
 
 
@@ -16,12 +14,3 @@ def linear_predictor(coefficients, x, offset, rows):
     """eta (draws, rows) of the observations in the slice `rows`."""
     eta = coefficients @ x[rows].T
     return eta if offset is None else eta + offset[rows]
-
-
-def mean_over_draws(fit, function):
-    """Accumulate `function(eta, rows)` -> (draws, rows) array into its mean over draws, per observation."""
-    d = fit.design
-    out = np.empty(d.X.shape[0])
-    for rows in observation_blocks(out.size, fit.draws.coefficients.shape[0]):
-        out[rows] = function(linear_predictor(fit.draws.coefficients, d.X, d.offset, rows), rows).mean(axis=0)
-    return out

@@ -9,7 +9,6 @@ SINGLE_MULTIPLY, SINGLE_TERM = 0.02, 0.6  # both in single precision
 CANDIDATE = 150.0  # table look-up, radius, acceptance variate
 NORMAL = 7.0  # one standard normal and its share of the direction
 ROW_CHECK = 200.0  # one random row from memory
-EVALUATION = 20_000.0  # overhead of a batch that needs the data
 BATCH = 60_000.0  # overhead of any batch
 
 PATIENCE = 600.0  # seconds for the requested draws beyond which a call refuses to start

@@ -103,9 +103,3 @@ def envelope_candidate(rng, at, height, slope, left, mass, k, hi):
         d = -math.log1p(-u) / s
     x = right - d if slope[j] > 0.0 else left[j] + d
     return x, height[j] + slope[j] * (x - at[j])
-
-
-@jit
-def envelope_log_mass(mass, top, k):
-    """log of the envelope's total mass, in the units of `height`."""
-    return top[0] + math.log(mass[k - 1])
