@@ -10,7 +10,7 @@ from glmbayes.mixed import collapsed, reduce
 from glmbayes.mixed.collapsed import build_collapsed
 from glmbayes.mixed.design import build_mixed_design
 from glmbayes.mixed.priors import resolve_priors
-from glmbayes.mixed.proposal import _DF, Proposal, accepted, find_mode, fit_proposal
+from glmbayes.mixed.proposal import _DF, Proposal, find_mode, fit_proposal, follow
 from glmbayes.mixed.reduce import reduce_design
 from tests.oracles import Z_BOUND, assert_cdf, assert_mean
 
@@ -133,9 +133,11 @@ def distribution(grid, density):
     return lambda t: np.interp(t, grid, cumulative / cumulative[-1])
 
 
+@pytest.mark.parametrize("sticky", [collapsed._STICKY, 0.5], ids=["", "local moves everywhere"])
 @pytest.mark.parametrize("priors", [None, {"Batch": dUniform(80.0)}], ids=["default", "uniform"])
-def test_variances_against_quadrature(rng, priors):
+def test_variances_against_quadrature(rng, monkeypatch, priors, sticky):
     """Most candidates are accepted: one in fifteen is as good as independent for a Kolmogorov-Smirnov test."""
+    monkeypatch.setattr(collapsed, "_STICKY", sticky)
     frame = datasets.load("dyestuff")
     fit = lmerb("Yield ~ 1 + (1 | Batch)", frame, priors, n=10_000, thin=15, chains=2, rng=rng)
     tau, sigma = one_way(frame, fit.priors)
@@ -143,8 +145,17 @@ def test_variances_against_quadrature(rng, priors):
     assert_cdf(fit.sigma, sigma, "residual sd")
 
 
-def test_accepting_every_candidate_is_noticed(rng, monkeypatch):
-    monkeypatch.setattr(collapsed, "accepted", lambda log_weight, uniform: np.arange(log_weight.size))
+def every_candidate(points, log_weight, uniform, near, sticky):
+    return points, log_weight[-1], len(points) - 1
+
+
+def any_local_move(points, log_weight, uniform, near, sticky):
+    return follow(points, log_weight, uniform, lambda point, level: (point - 0.1, level), -1e9)
+
+
+@pytest.mark.parametrize("fault", [every_candidate, any_local_move])
+def test_a_wrong_chain_is_noticed(rng, monkeypatch, fault):
+    monkeypatch.setattr(collapsed, "follow", fault)
     frame = datasets.load("dyestuff")
     fit = lmerb("Yield ~ 1 + (1 | Batch)", frame, n=10_000, thin=1, chains=2, rng=rng)
     tau, _ = one_way(frame, fit.priors)
@@ -185,8 +196,36 @@ def test_fit_follows_a_curved_density(rng):
 
     fit = fit_proposal(banana, np.zeros(2), rng)
     x = fit.sample(4000, rng)
-    kept = accepted(banana(x) - fit.log_density(x), rng.random(4000))
-    assert np.unique(kept).size > 0.6 * 4000
+    states, _, moves = follow(x, banana(x) - fit.log_density(x), rng.random(4000), None, np.inf)
+    assert moves > 0.6 * 4000 and np.count_nonzero(np.diff(states[:, 0])) == moves
+
+
+def test_covariance_of_a_mixture(rng):
+    low = np.array([[1.0, 0.0], [0.5, 2.0]])
+    mixture = Proposal(np.array([0.3, 0.7]), np.array([[0.0, 1.0], [3.0, -2.0]]), np.stack([low, 0.5 * low]))
+    x = mixture.sample(100_000, rng)
+    rest = x - mixture.weight @ mixture.mean
+    assert_mean(rest[:, :, None] * rest[:, None, :], mixture.covariance, "covariance")
+
+
+def test_local_moves_free_an_independence_chain(rng):
+    """Narrow candidates for a wide density: stuck for long in the tails, unless there are local moves there."""
+
+    def log_weight(x):
+        return 0.5 * (x / 0.5) ** 2 - 0.5 * x**2
+
+    def near(point, level):
+        to = log_weight(point + (step := 1.5 * rng.standard_normal(1)))[0]
+        move = to > 1.0 and rng.random() < np.exp(0.5 * (point**2 - (point + step) ** 2))[0]
+        return (point + step, to) if move else (point, level)
+
+    x = 0.5 * rng.standard_normal((20_000, 1))
+    weights, uniform = log_weight(x)[:, 0], rng.random(20_000)
+    alone, _, _ = follow(x, weights, uniform, near, np.inf)
+    helped, _, _ = follow(x, weights, uniform, near, 1.0)
+    error = mcse_mean(helped.reshape(4, -1, 1) ** 2)
+    assert abs((helped**2).mean() - 1.0) < Z_BOUND * error
+    assert 4.0 * error < mcse_mean(alone.reshape(4, -1, 1) ** 2)
 
 
 def test_nothing_to_collapse_with_two_factors(rng):

@@ -2,7 +2,8 @@
 
 The variances' posterior is a function of few numbers that costs microseconds, so it can be learned: a mixture of
 t distributions is fitted to it, candidates come from the mixture independently, and the chain accepts most of them.
-Its draws are nearly independent, and given them the effects are exact.
+Its draws are nearly independent, and given them the effects are exact.  Where the mixture has too little mass, mostly
+at standard deviations near 0, a local move follows each step.
 """
 
 import numpy as np
@@ -10,12 +11,13 @@ import numpy as np
 from glmbayes.chains.run import kept_length, run_chains, streams
 from glmbayes.kernels.collapsed import BEND, CollapsedData, collapsed
 from glmbayes.mixed.mcmc import collect
-from glmbayes.mixed.proposal import accepted, find_mode, fit_proposal
+from glmbayes.mixed.proposal import find_mode, fit_proposal, follow
 
 _MOST = 16  # variances and correlations: beyond, Gibbs sweeps are the better choice
 _LEAST_ACCEPTED = 0.2
 _TRIAL = 1000
 _STARTS = 64  # candidates for the first state: one of them is possible
+_STICKY = 3.0  # local moves are made from weights so much above their mean
 _WORK = 1e7  # numbers to work through between looks at Ctrl-C
 
 
@@ -27,12 +29,15 @@ class Collapsed:
     scale : (d,) array
         See `glmbayes.kernels.collapsed`.
     proposal : Proposal
+    sticky : float
+        Log weight above which local moves are made as well: an independence chain stays long at such points, and
+        moves among them lead it to where candidates are accepted.
     chunk : int
         Points that are evaluated at a time.
     """
 
-    def __init__(self, reduced, scale, proposal=None):
-        data, self.reduced, self.scale, self.proposal = reduced.data, reduced, scale, proposal
+    def __init__(self, reduced, scale):
+        data, self.reduced, self.scale, self.proposal, self.sticky = reduced.data, reduced, scale, None, np.inf
         m, q = data.ry.shape
         p = data.linear.size
         rows = np.concatenate([data.rw.reshape(m, p, q).transpose(1, 2, 0), data.ry.T[None]])
@@ -66,7 +71,26 @@ class Collapsed:
     def candidates(self, n, rng):
         """n candidates (n, d) and their log weights, target over proposal."""
         points = self.proposal.sample(n, rng)
-        return points, self.log_density(points) - self.proposal.log_density(points)
+        return points, self._log_weight(points)
+
+    def _log_weight(self, points):
+        return self.log_density(points) - self.proposal.log_density(points)
+
+    def walk(self, points, log_weight, rng):
+        """`follow` the candidates."""
+        size = points.shape[1]
+        root = np.linalg.cholesky(self.proposal.covariance) / np.sqrt(size)
+        proposed = self.proposal.log_density
+
+        def near(point, level):  # a random walk that keeps to the sticky points, which leaves the density invariant
+            step = root @ rng.standard_normal(size) * np.sqrt(2.0 * rng.standard_exponential())
+            both = np.stack([point, point + step])
+            to = self._log_weight(both[1:])[0]
+            before, after = proposed(both)
+            move = to > self.sticky and to + after - level - before >= np.log1p(-rng.random())
+            return (both[1], to) if move else (point, level)
+
+        return follow(points, log_weight, rng.random(log_weight.size), near, self.sticky)
 
 
 def build_collapsed(reduced, rng):
@@ -109,9 +133,11 @@ def _fitted(reduced, rng):
     if proposal is None:
         return None
     model.proposal = proposal
-    _, log_weight = model.candidates(_TRIAL, rng)
-    kept = accepted(log_weight, rng.random(_TRIAL))
-    return model if np.unique(kept).size >= _LEAST_ACCEPTED * _TRIAL else None
+    points, log_weight = model.candidates(_TRIAL, rng)
+    *_, moves = model.walk(points, log_weight, rng)
+    top = log_weight.max()
+    model.sticky = top + np.log(_STICKY * np.exp(log_weight - top).mean())
+    return model if moves >= _LEAST_ACCEPTED * _TRIAL else None
 
 
 def run_collapsed(design, model, n, chains, burn_in, thin, rng, progress):
@@ -130,17 +156,17 @@ def run_collapsed(design, model, n, chains, burn_in, thin, rng, progress):
             count = min(model.chunk, left) if left else min(max(1, model.chunk // thin), per - done[c]) * thin
             points, levels = model.candidates(count, generator)
             points, levels = np.concatenate([point, points]), np.concatenate([level, levels])
-            state = accepted(levels, generator.random(count + 1))
-            point, level = points[state[-1:]], levels[state[-1:]]
-            moves[c] += np.count_nonzero(np.diff(state))
+            states, last, moved = model.walk(points, levels, generator)
+            point, level = states[-1:], np.array([last])
+            moves[c] += moved
             steps[c] += count
             if left:
                 left -= count
             else:
-                kept = state[thin::thin]
+                kept = states[thin::thin]
                 first = done[c]
-                model.draw(generator, points[kept], [part[first : first + kept.size] for part in out[c]])
-                done[c] += kept.size
+                model.draw(generator, kept, [part[first : first + len(kept)] for part in out[c]])
+                done[c] += len(kept)
             advance(count)
 
     jobs = [lambda advance, stopped, c=c: job(c, advance, stopped) for c in range(chains)]

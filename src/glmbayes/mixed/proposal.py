@@ -6,6 +6,7 @@ Opschoor and van Dijk 2012).  Fitting ends before a chain starts: chains leave t
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -50,9 +51,20 @@ class Proposal:
         weight = np.concatenate([(1.0 - _WIDE_SHARE) * self.weight, _WIDE_SHARE * self.weight])
         return Proposal(weight, np.concatenate([self.mean] * 2), np.concatenate([self.low, _WIDE * self.low]))
 
+    @cached_property
+    def covariance(self):
+        """(d, d) covariance matrix."""
+        rest = self.mean - self.weight @ self.mean
+        scale = np.einsum("k,kih,kjh->ij", self.weight, self.low, self.low)
+        return _DF / (_DF - 2.0) * scale + (self.weight[:, None] * rest).T @ rest
+
+    @cached_property
+    def _inverse(self):
+        return np.linalg.inv(self.low)
+
     def distances(self, x):
         """(K, n) squared distances from the centres in units of the scale matrices."""
-        return np.array([(((x - m) @ np.linalg.inv(low).T) ** 2).sum(axis=1) for m, low in zip(self.mean, self.low)])
+        return (((x - self.mean[:, None]) @ np.swapaxes(self._inverse, 1, 2)) ** 2).sum(axis=2)
 
     def log_parts(self, distances):
         """(K, n) log of weight times density, up to a constant."""
@@ -168,15 +180,35 @@ def find_mode(log_density, x):
     return None, None
 
 
-def accepted(log_weight, uniform):
-    """(n,) indices of the state after each step of an independence chain that starts at candidate 0.
+def follow(points, log_weight, uniform, near, sticky):
+    """An independence chain that starts at candidate 0, with local moves where it would stay for long.
 
-    `log_weight` is target minus proposal, `uniform` (n,) decides.
+    Parameters
+    ----------
+    points : (n, d) array
+        Candidates.
+    log_weight, uniform : (n,) arrays
+        Log of target over proposal at the candidates; numbers in [0, 1) that decide.
+    near : callable
+        (point, log weight) -> the same after a local move.
+    sticky : float
+        Local moves are made from log weights above this.
+
+    Returns
+    -------
+    states : (n, d) array
+    log_weight : float
+        Of the last state.
+    moves : int
+        Accepted candidates.
     """
-    out = np.empty(log_weight.size, np.int64)
-    current, level = 0, log_weight[0]
-    for i, (weight, u) in enumerate(zip(log_weight.tolist(), np.log1p(-uniform).tolist())):
-        if weight - level >= u:
-            current, level = i, weight
-        out[i] = current
-    return out
+    states, moves = np.empty_like(points), 0
+    states[0], level = points[0], log_weight[0]
+    for i, (weight, u) in enumerate(zip(log_weight[1:].tolist(), np.log1p(-uniform[1:]).tolist()), 1):
+        here = weight - level >= u
+        if here:
+            level, moves = weight, moves + 1
+        states[i] = points[i] if here else states[i - 1]
+        if level > sticky:
+            states[i], level = near(states[i], level)
+    return states, level, moves
