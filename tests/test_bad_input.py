@@ -321,6 +321,7 @@ def test_shape_rate_and_dispersion(value):
 def test_dispersions_by_block():
     refused("positive and finite in every block; got", dNormal, 0.0, 1.0, [1.0, -1.0])
     refused("positive and finite in every block", dNormal, 0.0, 1.0, [1.0, NAN])
+    refused("positive and finite in every block", dNormal, 0.0, 1.0, [])
     refused("dispersion must be a vector", dNormal, 0.0, 1.0, np.ones((2, 2)))
     refused("use rlmb_blocks", single, dNormal(MU, SIGMA, [1.0, 2.0]))
     refused("use rlmb_blocks", single, dNormal(np.zeros((2, 2)), SIGMA, 1.0))

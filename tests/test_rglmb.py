@@ -370,6 +370,8 @@ def test_blocks_explain_bad_input():
         rglmb_blocks(1, [1, 0, 3], x, "poisson", dNormal(0.0, np.inf), sizes=[1, 1, 1])
     with pytest.raises(InputError, match="poisson"):
         rglmb_blocks(1, [1, -2, 3], x, "poisson", prior, sizes=[1, 1, 1])
+    with pytest.raises(InputError, match=r"one per block \(3\); got 2"):
+        rglmb_blocks(1, [1.0, 2.0, 3.0], x, "Gamma", dNormal(0.0, 1.0, dispersion=[1.0, 2.0]), sizes=[1, 1, 1])
 
 
 def test_diagnostics_agree_with_arviz(rng):

@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import pandas as pd
 from scipy import stats
+from tests.mixed.test_glmerb import simulate as intercepts
 
 import glmbayes as gb
 from glmbayes import families
@@ -210,6 +211,15 @@ def crossed(rng):
     return np.array([beta, *tau, sigma, u[1]]), draws
 
 
+def glm_intercepts(rng, family):
+    """Random intercepts in a generalised linear model, by the chain of glmerb; every fifth draw."""
+    data, priors, truth = intercepts(rng, family)
+    options = {"n": DRAWS, "thin": 5, "burn_in": 50, "chains": 1}
+    fit = gb.glmerb("y ~ x + (1 | g)", data, family, priors, rng=rng, **options)
+    effects = fit.draws.effects[0][:, [0, 7], 0]
+    return truth, np.column_stack([fit.draws.beta, np.sqrt(fit.draws.covariance[0][:, 0, 0]), effects])
+
+
 # -- all of them -----------------------------------------------------------------------------------------------
 
 GROUPS = {
@@ -243,6 +253,7 @@ CHAINS = {
     "lmerb, correlated slopes, independence chain": functools.partial(slopes, method="mcmc", thin=5),
     "lmerb, correlated slopes, Gibbs sampler": functools.partial(slopes, method="gibbs", thin=20),
     "lmerb, two crossed factors": crossed,
+    **{f"glmerb, {f}, random intercepts": functools.partial(glm_intercepts, family=f) for f in ("binomial", "poisson")},
 }
 
 

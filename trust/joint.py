@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import pandas as pd
 from scipy import stats
-from tests.kernels import test_effects, test_mixed
+from tests.kernels import test_effects, test_glm_effects, test_mixed
 
 import glmbayes as gb
 from trust.record import P_BOUND, Section, rng_for
@@ -120,12 +120,25 @@ def mixed_formula(name):
     return case
 
 
+def glm_formula(name):
+    """glmerb's sweep, for one of the cases of the tests, with the last effect, standard normal before it is scaled."""
+
+    def case(rng, replicates):
+        drawn, p = test_glm_effects.replicate(rng, name, replicates, SWEEPS)
+        out = {f"beta {i + 1}": (drawn[f"beta{i}"], stats.norm.cdf) for i in range(p)}
+        cdfs = {**test_glm_effects.CASES[name][3], "b": stats.norm.cdf}
+        return out | {quantity: (drawn[quantity], cdf) for quantity, cdf in cdfs.items()}
+
+    return case
+
+
 CASES = {
     "rlmb calls: Dobson's two blocks": repeated(dobson, DOBSON),
     "rlmb and rlmb_blocks: Eight Schools": repeated(eight_schools, SCHOOLS),
     "rglmb_blocks and rlmb: counts with effects": repeated(poisson_effects, POISSON),
     **{f"kernels: Hoff's sampler, {name}": hoff(name) for name in test_mixed.SWEEPS},
     **{f"lmerb: {name}": mixed_formula(name) for name in test_effects.CASES},
+    **{f"glmerb: {name}": glm_formula(name) for name in test_glm_effects.CASES},
 }
 
 

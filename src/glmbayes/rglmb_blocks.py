@@ -11,7 +11,7 @@ from glmbayes.kernels import glm_one, glm_small
 from glmbayes.kernels.log_precision import DONE
 from glmbayes.priors.base import by_draw_first, in_pieces, of_blocks
 from glmbayes.priors.coefficients import CoefficientPrior
-from glmbayes.priors.normal import dNormal
+from glmbayes.priors.normal import dispersion_by_block, dNormal
 from glmbayes.random import generator
 from glmbayes.rglmb import known_dispersion, response_rows
 from glmbayes.rlmb_blocks import BlockDraws, size_blocks, sort_blocks
@@ -86,7 +86,7 @@ def rglmb_blocks(n, y, x, family, pfamily, *, block=None, sizes=None, offset=Non
     y, x, offset, weights = response_rows(y, x, offset, weights, family)
     n_blocks, p = starts.shape[0] - 1, x.shape[1]
     mu, low = pfamily.coefficient.by_block(names, p, n_blocks)
-    phi = np.broadcast_to(known_dispersion(family, pfamily), (n_blocks,))
+    phi = np.broadcast_to(dispersion_by_block(known_dispersion(family, pfamily), n_blocks), (n_blocks,))
     if (phi != 1.0).any():
         each = np.repeat(phi, np.diff(starts))
         weights = weights / each if weights.size else 1.0 / each

@@ -57,7 +57,7 @@ class dNormal(Prior):
                 dispersion = scalar(dispersion, "dispersion", above=0.0)
             else:
                 dispersion = float_array(dispersion, "dispersion", 1).copy()
-                if not all_positive(dispersion):
+                if dispersion.size == 0 or not all_positive(dispersion):
                     raise InputError(f"dispersion must be positive and finite in every block; got {dispersion}.")
         set_field(self, "coefficient", coefficient)
         set_field(self, "_dispersion", dispersion)
@@ -96,9 +96,7 @@ class dNormal(Prior):
         phi = self._dispersion
         if phi is None:
             raise InputError("dNormal needs the dispersion of each block: dNormal(mu, Sigma, dispersion=...).")
-        phi = np.array([phi]) if type(phi) is float else phi
-        if phi.shape[0] not in (1, n_blocks):
-            raise InputError(f"dispersion must be one number or one per block ({n_blocks}); got {phi.shape[0]}.")
+        phi = dispersion_by_block(phi, n_blocks)
         draws, dispersion, iters, mode = empty_blocks(n, n_blocks, p)
         dispersion[:] = phi[:, None]
 
@@ -119,3 +117,11 @@ class dNormal(Prior):
             raise InputError("a prior that varies by block cannot be sampled as one: build the block's own prior.")
         draws = self.coefficient.sample(n, generator(rng))
         return PriorDraws(draws, None if phi is None else np.full(n, phi))
+
+
+def dispersion_by_block(phi, n_blocks):
+    """(1 or J,) dispersions of `n_blocks` blocks."""
+    phi = np.atleast_1d(phi)
+    if phi.shape[0] not in (1, n_blocks):
+        raise InputError(f"dispersion must be one number or one per block ({n_blocks}); got {phi.shape[0]}.")
+    return phi
