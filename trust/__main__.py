@@ -5,11 +5,11 @@ import os
 import sys
 import time
 
-from trust import agreement, calibration, digits, envelopes, evidence, fuzz, joint
+from trust import agreement, calibration, digits, envelopes, evidence, fuzz, joint, processes
 from trust.levels import LEVELS
 from trust.report import write
 
-SECTIONS = (calibration, joint, envelopes, evidence, agreement, digits, fuzz)
+SECTIONS = (calibration, joint, envelopes, evidence, agreement, digits, processes, fuzz)
 
 
 def main():
