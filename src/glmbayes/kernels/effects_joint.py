@@ -5,12 +5,11 @@ main effects from theirs given w.  Effects are drawn standardised, b = L^-1 a: n
 deviations near 0 are harmless.
 """
 
-import math
-
 import numpy as np
 
+from glmbayes.kernels.group_effects import draw_effects_given_rest, factorise_groups
 from glmbayes.kernels.jit import jit
-from glmbayes.kernels.linalg import cholesky, cholesky_in_place
+from glmbayes.kernels.linalg import cholesky_in_place
 
 
 @jit
@@ -37,20 +36,8 @@ def draw_effects_jointly(rng, data, layout, prior, state):
         linear[c] = data.linear[c] / sigma2
         for h in range(size):
             precision[c, h] = data.gram[c, h] / sigma2
+    factorise_groups(data.rz, main_root, sigma2, g, low)
     for j in range(m):
-        for i in range(q):
-            for k in range(q):
-                s = 0.0
-                for h in range(max(i, k), q):
-                    s += data.rz[j, i, h] * main_root[h, k]
-                g[j, i, k] = s
-        for i in range(q):
-            for k in range(i + 1):
-                s = sigma2 if i == k else 0.0
-                for h in range(q):
-                    s += g[j, i, h] * g[j, k, h]
-                low[j, i, k] = s
-        cholesky(low[j], low[j])
         for i in range(q):
             s = data.ry[j, i]
             for k in range(i):
@@ -128,37 +115,10 @@ def draw_effects_jointly(rng, data, layout, prior, state):
                     for h in range(i + 1):
                         s += state.root[k, i, h] * w[f + h]
                     w[f + i] = s
-    # main effects by conditioning a prior draw on the data: b = b* + g' M^-1 (e - g b* - e*)
-    root_sigma = math.sqrt(sigma2)
-    b = np.empty(q)
-    v = np.empty(q)
     for j in range(m):
-        for i in range(q):
-            b[i] = rng.standard_normal()
-        for i in range(q):
-            s = root_sigma * rng.standard_normal()
-            for k in range(q):
-                s += g[j, i, k] * b[k]
-            for k in range(i):
-                s -= low[j, i, k] * v[k]
-            v[i] = s / low[j, i, i]
-        for i in range(q):
-            v[i] = white_y[j, i] - v[i]
         for c in range(data.start[j], data.start[j + 1]):
             weight = w[data.column[c]]
             for i in range(q):
-                v[i] -= white[c, i] * weight
-        for i in range(q - 1, -1, -1):
-            s = v[i]
-            for k in range(i + 1, q):
-                s -= low[j, k, i] * v[k]
-            v[i] = s / low[j, i, i]
-        for i in range(q):
-            for k in range(q):
-                b[k] += g[j, i, k] * v[i]
-        for i in range(q):
-            s = 0.0
-            for k in range(i + 1):
-                s += main_root[i, k] * b[k]
-            state.a[j, i] = s
+                white_y[j, i] -= white[c, i] * weight
+    draw_effects_given_rest(rng, g, low, white_y, main_root, sigma2, state.a)
     return True

@@ -203,6 +203,13 @@ def _normalise(env):
 
 
 @jit
+def make_room(values, j, n):
+    """Move the entries j to n - 1 up by one."""
+    for i in range(n, j, -1):
+        values[i] = values[i - 1]
+
+
+@jit
 def split_interval(f, env, j):
     """Bisect interval j (a tail at twice its distance from the mode, or at the next turning point)."""
     n = env.count[0]
@@ -226,12 +233,9 @@ def split_interval(f, env, j):
         new = 0.5 * (left + right)
     if not (left < new and new < right):
         return
-    for i in range(n, j, -1):
-        env.knot[i + 1] = env.knot[i]
-        env.touch[i] = env.touch[i - 1]
-        env.slope[i] = env.slope[i - 1]
-        env.chord[i] = env.chord[i - 1]
-        env.log_mass[i] = env.log_mass[i - 1]
+    for values in (env.touch, env.slope, env.chord, env.log_mass):
+        make_room(values, j, n)
+    make_room(env.knot, j + 1, n + 1)
     env.knot[j + 1] = new
     env.count[0] = n + 1
     _fit_interval(f, env, j)

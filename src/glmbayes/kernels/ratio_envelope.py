@@ -17,7 +17,16 @@ import numpy as np
 
 from glmbayes.kernels.jit import jit
 from glmbayes.kernels.log_density import precision, shares
-from glmbayes.kernels.log_precision import BROKEN, DONE, IMPROPER_HIGH, IMPROPER_LOW, MAX_CANDIDATES, NEED_MORE, STUCK
+from glmbayes.kernels.log_precision import (
+    BROKEN,
+    DONE,
+    IMPROPER_HIGH,
+    IMPROPER_LOW,
+    MAX_CANDIDATES,
+    NEED_MORE,
+    STUCK,
+    make_room,
+)
 from glmbayes.kernels.log_ratio import (
     concave_rise,
     concave_tangent,
@@ -181,13 +190,9 @@ def split_ratio_interval(f, env, j):
         new = 0.5 * (left + right)
     if n >= MAX_INTERVALS or not (left < new and new < right):
         return False
-    for i in range(n, j, -1):
-        env.knot[i + 1] = env.knot[i]
-        env.touch[i] = env.touch[i - 1]
-        env.slope[i] = env.slope[i - 1]
-        env.line[i] = env.line[i - 1]
-        env.log_mass[i] = env.log_mass[i - 1]
-        env.waste[i] = env.waste[i - 1]
+    for values in (env.touch, env.slope, env.line, env.log_mass, env.waste):
+        make_room(values, j, n)
+    make_room(env.knot, j + 1, n + 1)
     env.knot[j + 1] = new
     env.count[0] = n + 1
     _fit(f, env, j)
