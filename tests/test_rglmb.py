@@ -50,6 +50,35 @@ def test_samplers_agree(rng):
     assert np.all(np.abs(chain.coefficients.mean(axis=0) - reference.mean(axis=0)) < 4.5 * error)
 
 
+def test_chain_with_fewer_rows_than_coefficients(rng):
+    """The directions that the data say nothing about keep their prior, independent of the others."""
+    y, x, prior = np.array([2.0, 0.0]), rng.standard_normal((2, 3)), dNormal([0.3, -0.2, 0.1], np.diag([1.0, 0.5, 2.0]))
+    chain = rglmb(40_000, y, x, "poisson", prior, sampler="mcmc", rng=rng)
+    exact = rglmb(20_000, y, x, "poisson", prior, sampler="radial", rng=rng).coefficients
+    for power in (1, 2):
+        a, b = chain.coefficients**power, exact**power
+        error = np.sqrt(a.var(axis=0) / chain.report.ess + b.var(axis=0) / 20_000)
+        assert np.all(np.abs(a.mean(axis=0) - b.mean(axis=0)) < 4.5 * error)
+
+
+@pytest.mark.parametrize("sampler", ["auto", "radial", "mcmc"])
+def test_a_dispersion_near_zero_is_explained(sampler):
+    x, prior = np.ones((3, 1)), dNormal(0.0, 1.0, dispersion=5e-324)
+    with pytest.raises(InputError, match=r"dispersion = 4.9\d*e-324 is too small"):
+        rglmb(2, [1.0, 2.0, 3.0], x, "Gamma", prior, sampler=sampler)
+    with pytest.raises(InputError, match="is too small"):
+        rglmb_blocks(2, [1.0, 2.0, 3.0], x, "Gamma", prior, sizes=[2, 1])
+
+
+def test_gamma_regression_with_extreme_weights(rng):
+    """Gamma variates of a shape v w next to 0 have the density v w / y: each row multiplies the prior by v."""
+    prior = dIndependent_Normal_Gamma([0.5], [[0.25]], 3.0, 2.0)
+    y, x = rng.gamma(2.0, size=20), rng.standard_normal((20, 1))
+    fit = rglmb(4_000, y, x, "Gamma", prior, weights=np.full(20, 1e-150), rng=rng)
+    assert_mean(fit.coefficients[:, 0], 0.5)
+    assert_cdf(fit.dispersion, stats.invgamma(23.0, scale=2.0).cdf)
+
+
 def test_one_coefficient_and_its_evidence(rng):
     x = rng.normal(size=(20, 1))
     y = rng.poisson(np.exp(0.5 * x[:, 0])).astype(float)

@@ -137,9 +137,18 @@ METHODS = {
          "sampler_report", "ranef", "VarCorr", "fixef", "group_means", "shrinkage", "icc", "__repr__"), (),
     ),
 }  # fmt: skip
-# nothing to compare with, no coefficient, no one pull, an unknown intercept, no new response without a weight
-WITH_GAPS = {"anova", "prior_check", "shrinkage", "update", "predict"}
+# nothing to compare with, no coefficient, no one pull, an unknown intercept
+WITH_GAPS = {"anova", "prior_check", "shrinkage", "update"}
 REQUIRED = {"factor", "statement", "combinations", "n"}
+
+
+def without_gaps(fit, name, arguments, result):
+    """New responses for the rows of the fit, of the rows with a weight; other results as they are."""
+    weights = getattr(fit.design, "fixed", fit.design).weights
+    predicted = name == "predict" and arguments.get("newdata") is None
+    if weights is None or not (name in ("simulate", "posterior_predictive") or predicted):
+        return result
+    return result.loc[weights > 0.0] if hasattr(result, "loc") else result[..., weights > 0.0]
 
 
 def after(fit, methods):
@@ -152,7 +161,7 @@ def after(fit, methods):
             result = method(**arguments)
             # a few draws have no spread, chains of a few no diagnostics
             if name not in WITH_GAPS and fit.n_draws > 10:
-                sound_parts(result, f"{name}({arguments})")
+                sound_parts(without_gaps(fit, name, arguments, result), f"{name}({arguments})")
             repr(result)
         except glmbayes.GlmbayesError:
             pass

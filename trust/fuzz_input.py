@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 SCALES = (*(1.0,) * 20, 1e-3, 1e3, 1e-8, 1e8, 1e-30, 1e30, 1e-150, 1e150, 1e-300, 1e300)
 NONSENSE = (
-    None, "1", "", True, False, [], [1.0, 2.0], {}, 1 + 1j, 10**400, math.nan, math.inf, -math.inf, object,
-    np.array([]), np.array([1.0, 2.0]), np.array([["a"]]), np.datetime64("2024-01-01"), b"1", {"a": 1.0}, len,
+    None, "1", "", True, False, [], [1.0, 2.0], {}, 1 + 1j, 10**400, math.nan, math.inf, -math.inf, object(),
+    np.array([]), np.array([1.0, 2.0]), np.array([["a"]]), np.datetime64("2024-01-01"), b"1", {"a": 1.0}, repr,
 )  # fmt: skip
 EDGE = (0.0, -1.0, 1e-300, 5e-324, 1e-12, 1e12, 1e308, -0.5, np.float32(0.5), np.int64(2), np.array([2.0]), [1.5])
 

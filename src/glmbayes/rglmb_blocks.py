@@ -5,7 +5,7 @@ import numpy as np
 from glmbayes import families
 from glmbayes.checks import any_float_array, count, float_array, labels_of
 from glmbayes.errors import GlmbayesError, InputError
-from glmbayes.glm.build import prior_parts
+from glmbayes.glm.build import divide_weights, prior_parts
 from glmbayes.glm.small import raise_for
 from glmbayes.kernels import glm_one, glm_small
 from glmbayes.kernels.log_precision import DONE
@@ -89,7 +89,7 @@ def rglmb_blocks(n, y, x, family, pfamily, *, block=None, sizes=None, offset=Non
     phi = np.broadcast_to(dispersion_by_block(known_dispersion(family, pfamily), n_blocks), (n_blocks,))
     if (phi != 1.0).any():
         each = np.repeat(phi, np.diff(starts))
-        weights = weights / each if weights.size else 1.0 / each
+        weights = divide_weights(weights if weights.size else np.ones(each.size), each)
     data = (family.kernel, y, x, offset, weights, starts)
     draw = _one if p == 1 else _several
     coefficients, iters, modes = draw(n, data, mu, low, (family, pfamily), labels, rng)

@@ -276,11 +276,11 @@ class Fit(Showing):
         return predict.predict(self, newdata, kind, level, weights, offset, rng)
 
     def simulate(self, nsim=1, rng=None):
-        """(nsim, n) new responses for the rows of the fit, each from a draw picked at random (R's ``simulate``)."""
+        """(nsim, n) new responses for the rows of the fit (NaN for weight 0), each from a draw picked at random."""
         return predict.simulate(self, nsim, rng)
 
     def posterior_predictive(self, rng=None):
-        """(n_draws, n) new responses for the rows of the fit, one per draw."""
+        """(n_draws, n) new responses for the rows of the fit, one per draw; NaN for rows of weight 0."""
         return predict.predict(self, None, "response", 0.95, None, None, rng)
 
     def sample(self, n, rng=None):

@@ -14,6 +14,7 @@ _LARGEST_GRID = 5  # coefficients
 _TERM = 30.0  # ns: one row of one likelihood pass in the compiled samplers of small problems
 _SETUP = 4e6  # ns: what the radial envelope costs before its first draw
 _SQUEEZED = 700.0  # ns a draw there, the data untouched
+_HEAVIEST = 1e200  # a row of that weight over the dispersion
 
 
 def prior_parts(coefficient):
@@ -67,10 +68,19 @@ def _metropolis(arrays, family, coefficient, dispersion):
     y, x, offset, weights = arrays
     n = y.shape[0]
     offset = offset if offset.size else np.zeros(n)
-    weights = (weights if weights.size else np.ones(n)) / dispersion
+    weights = divide_weights(weights if weights.size else np.ones(n), dispersion)
     return MetropolisPosterior(
         whiten(family.kernel, x, y, weights, offset, coefficient.mu.copy(), prior_parts(coefficient))
     )
+
+
+def divide_weights(weights, dispersion):
+    """weights / dispersion, if the sum of such terms stays away from infinity."""
+    with np.errstate(over="ignore"):
+        scaled = weights / dispersion
+    if not (scaled < _HEAVIEST).all():
+        raise InputError(f"dispersion = {np.min(dispersion):g} is too small beside the weights: use other units.")
+    return scaled
 
 
 def _prefers_small(n, p, draws, flat):
@@ -111,14 +121,14 @@ def normal_posterior(arrays, family, coefficient, dispersion, sampler, draws):
     n, p = x.shape
     if sampler in ("radial", "tall") or (sampler == "auto" and not _prefers_small(n, p, draws, coefficient.flat)):
         return _large(arrays, family, coefficient, dispersion, sampler, draws)
+    scaled = weights
+    if dispersion != 1.0:
+        scaled = divide_weights(weights if weights.size else np.ones(n), dispersion)
     constant = math.nan
     if not (family.quasi or coefficient.flat):
         constant = (
             family.log_constant(y, weights if weights.size else np.ones(n), dispersion) if draws != 1 else math.nan
         )
-    scaled = weights
-    if dispersion != 1.0:
-        scaled = weights / dispersion if weights.size else np.full(n, 1.0 / dispersion)
     if p == 1 and sampler == "auto":
         variance = coefficient.Sigma[0, 0]
         return LinePosterior(family.kernel, y, x, offset, scaled, coefficient.mu[0], variance, constant)

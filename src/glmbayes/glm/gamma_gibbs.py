@@ -82,7 +82,7 @@ class GammaGibbs:
         v = math.exp(t)
         shape = v * self._weights
         first = np.sum(shape * (np.log(shape) + 1.0 - digamma(shape) + np.log(ratio) - ratio))
-        second = np.sum(shape - shape**2 * polygamma(1, shape))
+        second = np.sum(shape * (1.0 - shape * polygamma(1, np.maximum(shape, 1e-150))))
         slope = self.prior.shape - self.prior.rate * v + first
         return slope, slope - self.prior.shape + second
 

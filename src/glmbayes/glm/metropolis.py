@@ -40,10 +40,10 @@ class MetropolisPosterior:
 
     def draw(self, n, rng, progress=False):
         """`n` draws, chain after chain: coefficients (n, p) and candidates (n,)."""
-        p = self.white.mode.size
+        white, p = self.white, self.white.mode.size
         keep = -(-n // CHAINS)
         warm = max(100, keep // 10)
-        chains = np.empty((CHAINS, keep, p))
+        chains = np.empty((CHAINS, keep, white.size))
         accepted = 0
         for chain in chains:
             z, log_ratio = self._candidates(warm + keep, rng)
@@ -51,7 +51,9 @@ class MetropolisPosterior:
             accepted += independence_chain(log_ratio, np.log1p(-rng.random(warm + keep)), state)
             chain[:] = z[state[warm:]]
         self.acceptance = accepted / (CHAINS * (warm + keep))
-        theta = self.white.mode + chains @ self.white.unwhiten.T
+        theta = white.mode + chains @ white.unwhiten.T
+        if white.free.shape[1]:
+            theta += rng.standard_normal((CHAINS, keep, white.free.shape[1])) @ white.free.T
         if keep >= 8:
             self.rhat = np.array([rhat(theta[:, :, j]) for j in range(p)])
             self.ess = np.array([ess(theta[:, :, j]) for j in range(p)])
@@ -59,7 +61,7 @@ class MetropolisPosterior:
 
     def _candidates(self, count, rng):
         """Draws of the proposal in whitened coordinates, and log target less log proposal (up to a constant)."""
-        p = self.white.mode.size
+        p = self.white.size
         z = rng.standard_normal((count, p)) * np.sqrt(_DF / rng.chisquare(_DF, count))[:, None]
         log_proposal = -0.5 * (_DF + p) * np.log1p(np.einsum("ij,ij->i", z, z) / _DF)
         target = np.concatenate([self._log_target(z[k : k + _BATCH]) for k in range(0, count, _BATCH)])

@@ -8,6 +8,7 @@ import numpy as np
 from glmbayes import families
 from glmbayes.errors import InputError, SamplerError
 from glmbayes.families import Family
+from glmbayes.glm.build import divide_weights
 from glmbayes.glm.chooser import Estimate, choose
 from glmbayes.glm.shape import measure
 from glmbayes.glm.whiten import Whitened, whiten
@@ -218,11 +219,7 @@ def build_glm_posterior(y, X, offset, weights, family, mu, precision, dispersion
     if not keep.all():
         y, X, offset, weights = y[keep], X[keep], offset[keep], weights[keep]
     X = np.ascontiguousarray(X, dtype=float)
-    with np.errstate(over="ignore"):
-        scaled = weights / dispersion
-    if not np.isfinite(scaled).all():
-        raise InputError(f"dispersion = {dispersion:g} is too small beside the weights: use other units.")
-    white = whiten(family.kernel, X, y, scaled, offset, mu, precision)
+    white = whiten(family.kernel, X, y, divide_weights(weights, dispersion), offset, mu, precision)
     shape = measure(white, family.self_concordant, draws)
     estimates = tuple(choose(white, shape, sampler, draws))
     return GLMPosterior(family, white, estimates, _log_constant(family, y, weights, dispersion, precision))

@@ -203,7 +203,7 @@ def follow(points, log_weight, uniform, near, sticky):
         Accepted candidates.
     """
     states, moves = np.empty_like(points), 0
-    states[0], level = points[0], log_weight[0]
+    states[0], level = points[0], float(log_weight[0])
     for i, (weight, u) in enumerate(zip(log_weight[1:].tolist(), np.log1p(-uniform[1:]).tolist()), 1):
         here = weight - level >= u
         if here:
