@@ -57,7 +57,7 @@ class Table:
     least: float = 0.05
     rows: list = field(default_factory=list)
 
-    def row(self, name, ours, peer=None, target=None):
+    def row(self, name, ours, peer=None, target=None, floor=None):
         """Measure a call, beside a peer's where there is one, and print the row.
 
         Parameters
@@ -67,14 +67,19 @@ class Table:
             The same task; set-up that a user would pay for belongs inside.
         target : float, optional
             Seconds that ours should take at most.
+        floor : callable, optional
+            What no exact sampler can do without: the random variates of the draws; for many rows a product of the
+            design with itself.
         """
         if not self.rows:
-            print(f"\n{self.title}\n{'':44}{'ours':>10}{'peer':>10}{'speed-up':>10}{'target':>10}")
-        calls = [ours] if peer is None else [ours, peer]
-        times = best_times(calls, self.rounds, self.least)
-        mine, theirs = times[0], (times[1] if peer else None)
-        ratio = f"{theirs / mine:.3g}x" if peer else ""
-        goal = "" if target is None else in_words(target)
+            print(f"\n{self.title}\n{'':44}{'ours':>10}{'peer':>10}{'speed-up':>10}{'floor':>10}{'target':>10}")
+        given = {"ours": ours, "peer": peer, "floor": floor}
+        calls = {key: call for key, call in given.items() if call is not None}
+        times = dict(zip(calls, best_times(list(calls.values()), self.rounds, self.least), strict=True))
+        mine, theirs, least = (times.get(key) for key in given)
+        ratio = "" if theirs is None else f"{theirs / mine:.3g}x"
+        shown = [*("" if seconds is None else in_words(seconds) for seconds in (mine, theirs)), ratio]
+        shown += ["" if seconds is None else in_words(seconds) for seconds in (least, target)]
         missed = "" if target is None or mine <= target else "  missed"
-        print(f"{name:44}{in_words(mine):>10}{in_words(theirs) if peer else '':>10}{ratio:>10}{goal:>10}{missed}")
-        self.rows.append((name, mine, theirs, target))
+        print(f"{name:44}" + "".join(f"{text:>10}" for text in shown) + missed)
+        self.rows.append((name, mine, theirs))

@@ -23,7 +23,8 @@ INTRODUCTION = """\
 
 Made by `make bench-report`: every table is the output of a script in `benchmarks/`, where the code of both sides
 stands. Both sides of a row are measured in alternation within one run, on one thread, in CPU time, and include their
-set-up. Absolute times are those of the machine named below; ratios carry over.
+set-up. Absolute times are those of the machine named below; ratios carry over. The floor is what no exact sampler can
+do without: the random variates of the draws, for many rows one product of the design with itself.
 """
 
 

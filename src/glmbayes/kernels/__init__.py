@@ -14,6 +14,7 @@ A function of yours compiled with ``cache=True`` does not notice when this libra
 from glmbayes.kernels.blocks import normal_blocks
 from glmbayes.kernels.gamma import draw_gamma
 from glmbayes.kernels.gamma_dispersion import draw_gamma_dispersion
+from glmbayes.kernels.generator_argument import install
 from glmbayes.kernels.gibbs import (
     draw_dispersion,
     draw_independent_normal_gamma,
@@ -38,6 +39,8 @@ from glmbayes.kernels.mixed import (
 from glmbayes.kernels.rows import reduce_rows, row_errors, squared_errors
 from glmbayes.kernels.variance import draw_precision, draw_truncated_gamma
 from glmbayes.kernels.wishart import draw_huang_wand, draw_inverse_wishart, draw_wishart
+
+install()
 
 __all__ = [
     "GroupedData",
