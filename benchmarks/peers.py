@@ -85,7 +85,7 @@ def line(software, seconds, compilation, effective, ours):
     """One row: CPU time to 1,000 effective draws, compilation beside it, ratio to ours."""
     needed = seconds * EFFECTIVE / effective
     ratio = "" if ours is None else f"{needed / ours:>9.3g}x"
-    extra = in_words(compilation) if compilation else ""
+    extra = in_words(compilation) if compilation > 0.0 else ""  # as the difference of two runs it can be lost in them
     print(f"  {software:<22}{in_words(needed):>12}{extra:>14}{effective / seconds:>16,.0f}{ratio:>11}", flush=True)
     return needed
 

@@ -163,7 +163,7 @@ def run_collapsed(design, model, n, chains, burn_in, thin, rng, progress):
             if left:
                 left -= count
             else:
-                kept = states[thin::thin]
+                kept = np.ascontiguousarray(states[thin::thin])  # of one layout: compiled once
                 first = done[c]
                 model.draw(generator, kept, [part[first : first + len(kept)] for part in out[c]])
                 done[c] += len(kept)
