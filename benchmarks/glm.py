@@ -65,7 +65,7 @@ def run(label, args, draws=4096):
     n, p = args[1].shape
     build_glm_posterior(*args)
     setup, post = best_of(lambda: build_glm_posterior(*args), 5)
-    post.draw(64, 1)
+    post.draw(draws, 1)
     drawing, result = best_of(lambda: post.draw(draws, 2), 5)
     reference = sm.families.Binomial() if args[4] == "binomial" else sm.families.Poisson()
     reference_fit, _ = best_of(lambda: sm.GLM(args[0], args[1], family=reference).fit(), 2)
