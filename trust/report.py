@@ -53,6 +53,8 @@ def page(sections, level, seconds):
         f"Level {level.name}, commit {commit()}: {checks:,} checks, {len(failures)} failed. It took "
         f"{seconds / 60:.0f} minutes on {os.cpu_count()} cores with Python {platform.python_version()}, {versions}.",
     ]
+    counts = pd.DataFrame([{"section": s.title, "checks": s.checks, "failed": len(s.failures)} for s in sections])
+    lines += ["", table(counts)]
     if failures:
         lines += ["", "**Failed**", "", *(f"- {failure}" for failure in failures)]
     for section in sections:
