@@ -1,9 +1,9 @@
 """Exact draws from GLM posteriors: CPU time of set-up and draws, acceptance, and a statsmodels fit in the same run.
 
-Logistic recipe: X = [1, standard normal], beta = (0.3, N(0, 1) / sqrt p), prior N(0, (1-w)/w H^-1) at the maximum-
-likelihood estimate with w = 0.01.  "likelihood" is one evaluation of the log posterior by NumPy, for 100 candidates at
-once: the least that a sampler without bounds does for a draw, and often more than an exact draw costs here.  The floor
-is p standard normals and a p x p product.
+Logistic recipe: X = [1, standard normal], beta = (0.3, N(0, 1) / sqrt p), prior N(0, (1-w)/w H^-1) with the information
+H at the maximum of the likelihood and w = 0.01.  The column "likelihood" is one evaluation of the log posterior by
+NumPy, for 100 candidates at once: the least that a sampler without bounds does for a draw, and often more than an exact
+draw costs here.  The floor is p standard normals and a p x p product.
 
 Run with one thread:  OPENBLAS_NUM_THREADS=1 python benchmarks/glm.py [n,p ...]
 """

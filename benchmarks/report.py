@@ -1,5 +1,6 @@
 """``python benchmarks/report.py DIR``: all benchmarks, a process each, as the page DIR/benchmarks.md."""
 
+import ast
 import os
 import platform
 import subprocess
@@ -40,9 +41,10 @@ def output(script, *arguments):
 
 
 def docstring(script):
-    """The opening words of a script: what it measures and how."""
-    text = (HERE / f"{script}.py").read_text(encoding="utf-8")
-    return text.split('"""')[1].strip()
+    """The opening words of a script, what it measures and how, without how it is run."""
+    text = ast.get_docstring(ast.parse((HERE / f"{script}.py").read_text(encoding="utf-8")))
+    kept = [textwrap.fill(part, 120) for part in text.split("\n\n") if f"python benchmarks/{script}.py" not in part]
+    return "\n\n".join(kept)
 
 
 def processor():
@@ -62,7 +64,7 @@ def main(folder):
         arguments = [folder / "images" / "scaling.png"] if script == "scaling" else []
         printed = output(script, *arguments)
         print(printed, flush=True)
-        lines += ["", f"## {title}", "", textwrap.fill(docstring(script).split("\n\n")[0], 120), ""]
+        lines += ["", f"## {title}", "", docstring(script), ""]
         lines += ["```text", printed, "```"]
         if arguments:
             lines += ["", "![Time per draw against rows and coefficients, memory against rows](images/scaling.png)"]
