@@ -51,6 +51,27 @@ if os.getuid() == 0:
     ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, 1, 0, 0, 0)
 os.execv(sys.executable, [sys.executable, "-c", sys.argv[1]])
 """
+# Ctrl-C when LLVM hands over machine code: numba loses that code, and what raises there is ignored
+IMPATIENT = """
+import os, signal
+from numba.core.codegen import JITCodeLibrary
+
+taken = JITCodeLibrary._object_compiled_hook.__func__
+
+def press(cls, module, code):
+    os.kill(os.getpid(), signal.SIGINT)
+    taken(cls, module, code)
+
+JITCodeLibrary._object_compiled_hook = classmethod(press)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # processes in the background ignore it from the start
+from glmbayes.kernels.high import twice
+
+for _ in range(2):
+    try:
+        print(twice(3))
+    except BaseException as error:
+        print(type(error).__name__)
+"""
 NUMBA_ALONE = "import numba\n\njit = numba.njit(cache=True)\n"  # the planted fault: no digest in the stamp
 
 
@@ -121,6 +142,13 @@ def test_a_read_out_of_bounds_is_caught_with_a_cache_of_unchecked_code(library, 
         assert "IndexError: index is out of bounds" in err
     else:
         assert out.split() == ["6.0", "1"]
+
+
+@pytest.mark.parametrize("decorator", ["ours", "numba alone"])
+def test_ctrl_c_while_compiling(library, decorator):
+    if decorator == "numba alone":
+        (library.kernels / "jit.py").write_text(NUMBA_ALONE)
+    assert library.run(IMPATIENT) == (["KeyboardInterrupt", "8"] if decorator == "ours" else ["RuntimeError"] * 2)
 
 
 def test_without_the_compiler(library):

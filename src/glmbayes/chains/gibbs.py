@@ -11,6 +11,7 @@ from glmbayes.chains.record import Chains
 from glmbayes.chains.run import CHUNK, initial_states, is_compiled, kept_length, run_chains, streams
 from glmbayes.checks import count
 from glmbayes.errors import InputError, SamplerError
+from glmbayes.kernels.jit import uninterrupted
 from glmbayes.random import generator
 
 
@@ -84,6 +85,7 @@ class _Run:
         for c, state in enumerate(states):
             stored[c] = tuple(np.empty((draws, *np.shape(v)), _dtype(v)) for v in _values(state))
 
+    @uninterrupted
     def compile(self, rng):
         """Compile the driver for this step, without a sweep and without a random number."""
         try:
