@@ -30,7 +30,8 @@ FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 
 # What these floors may import besides their own; kernels are for users' compiled loops and stand alone.
 ONLY = {
-    "kernels": {"collections", "functools", "hashlib", "math", "pathlib", "typing", "numba", "numpy"},
+    "kernels": {"collections", "contextlib", "functools", "hashlib", "math", "pathlib", "signal", "threading", "typing"}
+    | {"llvmlite", "numba", "numpy"},
     "families": sys.stdlib_module_names | {"numba", "numpy", "scipy", "glmbayes.errors", "glmbayes.kernels"},
     "posteriors": sys.stdlib_module_names | {"numba", "numpy", "scipy", "glmbayes"},
     "priors": sys.stdlib_module_names | {"numba", "numpy", "scipy", "glmbayes"},
@@ -55,7 +56,8 @@ def declared():
     """The packages that pyproject.toml lets a user have: the dependencies and the arviz extra."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = [*project["dependencies"], *project["optional-dependencies"]["arviz"]]
-    return {line.split(">")[0] for line in lines} | {"arviz_stats"}  # a part of ArviZ since its version 1
+    parts = {"arviz_stats", "llvmlite"}  # of ArviZ since its version 1, and of numba
+    return {line.split(">")[0] for line in lines} | parts
 
 
 def breaches(package):
