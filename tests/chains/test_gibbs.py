@@ -193,7 +193,7 @@ PROGRAM = """
 """
 
 
-@pytest.mark.parametrize("mode", [("compiled", 2), ("compiled", 1), ("python", 1)])
+@pytest.mark.parametrize("mode", [("compiled", 2), ("compiled", 9), ("python", 1), ("python", 3)])
 def test_ctrl_c_returns_the_draws_so_far(tmp_path, mode):
     script = tmp_path / "run.py"
     script.write_text(textwrap.dedent(PROGRAM))

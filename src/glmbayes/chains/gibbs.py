@@ -67,7 +67,7 @@ def gibbs(step, init, *, draws=1000, burn_in=0, thin=1, chains=4, rng=None, prog
     states = [_copied(state, compiled) for state in initial_states(init, chains, rngs)]
     names = list(states[0] if isinstance(states[0], dict) else states[0]._fields)
     run = _Run(step, tuple(args), draws, burn_in, thin, compiled, [None] * chains, [0] * chains, states)
-    jobs = [lambda advance, stopped, c=c: run.chain(c, rngs[c], advance, stopped) for c in range(chains)]
+    jobs = [run.chain(c, rngs[c]) for c in range(chains)]
     if compiled:  # compile in this thread; the others find it done
         run.compile(rngs[0])
     interrupted = run_chains(jobs, chains * (burn_in + draws * thin), compiled, progress)
@@ -97,19 +97,19 @@ class _Run:
                 "same type, numbers float64 (write 1.0, not 1) and arrays C-contiguous. numba says:\n" + str(error)
             ) from None
 
-    def chain(self, c, rng, advance, stopped):
-        """Run chain c to its end, or until stopped."""
+    def chain(self, c, rng):
+        """Chain c as a job of `run_chains`."""
         left, size = self.burn_in, 1
-        while left and not stopped():
+        while left:
             size = min(size, left)
             took = self._advance(c, rng, size)
-            advance(size)
+            yield size
             left -= size
             size = self._next(size, took)
-        while not left and self.done[c] < self.draws and not stopped():
-            size = min(max(1, size), self.draws - self.done[c])
+        while self.done[c] < self.draws:
+            size = min(size, self.draws - self.done[c])
             took = self._keep(c, rng, size)
-            advance(size * self.thin)
+            yield size * self.thin
             size = self._next(size, took)
 
     def _next(self, size, took):

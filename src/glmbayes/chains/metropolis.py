@@ -94,23 +94,20 @@ def metropolis(
     stored = np.empty((chains, draws, d))
     done, accepted = [0] * chains, np.zeros(chains)
 
-    def chain(c, advance, stopped):
+    def chain(c):
         rng, x, value, step = rngs[c], starts[c], values[c], scale * root
         if burn_in and adapt:
-            step, value = _adapted(walk, log_density, args, rng, x, value, step, burn_in, advance, stopped)
+            step, value = yield from _adapted(walk, log_density, args, rng, x, value, step, burn_in)
         elif burn_in:
-            value, _ = _in_chunks(
-                walk, log_density, args, rng, x, value, step, np.empty((burn_in, d)), 1, advance, stopped
-            )
+            value, _ = yield from _in_chunks(walk, log_density, args, rng, x, value, step, np.empty((burn_in, d)))
 
-        def counted(k):
-            done[c] += k // thin
-            advance(k)
+        def kept(rows, moved):
+            done[c] += rows
+            accepted[c] += moved
 
-        _, accepted[c] = _in_chunks(walk, log_density, args, rng, x, value, step, stored[c], thin, counted, stopped)
+        yield from _in_chunks(walk, log_density, args, rng, x, value, step, stored[c], thin, kept)
 
-    jobs = [lambda advance, stopped, c=c: chain(c, advance, stopped) for c in range(chains)]
-    interrupted = run_chains(jobs, chains * (burn_in + draws * thin), compiled, progress)
+    interrupted = run_chains(map(chain, range(chains)), chains * (burn_in + draws * thin), compiled, progress)
     length = kept_length(done, interrupted)
     if np.isnan(stored[:, :length]).any():
         raise SamplerError("the chain reached NaN: log_density must return -inf outside the support, never NaN.")
@@ -152,20 +149,22 @@ def _walk(log_density, args, rng, x, value, root, out, thin):
     return value, accepted
 
 
-def _in_chunks(walk, log_density, args, rng, x, value, root, out, thin, advance, stopped):
+def _in_chunks(walk, log_density, args, rng, x, value, root, out, thin=1, note=lambda rows, moved: None):
+    """Fill `out` as a job of `run_chains`, telling `note` of each part; returns (log density, accepted steps)."""
     done, accepted, size = 0, 0, 1
-    while done < out.shape[0] and not stopped():
+    while done < out.shape[0]:
         size = min(size, out.shape[0] - done)
         start = time.perf_counter()
         value, moved = walk(log_density, args, rng, x, value, root, out[done : done + size], thin)
         took = time.perf_counter() - start
         done, accepted = done + size, accepted + moved
-        advance(size * thin)
+        note(size, moved)
+        yield size * thin
         size = max(1, int(size * min(8.0, CHUNK / max(took, 1e-9))))
     return value, accepted
 
 
-def _adapted(walk, log_density, args, rng, x, value, root, burn_in, advance, stopped):
+def _adapted(walk, log_density, args, rng, x, value, root, burn_in):
     """Burn-in in windows: after each, the covariance of the second half of the path, and the scale by acceptance."""
     d = x.size
     goal = 0.44 if d == 1 else 0.234 + 0.2 / d
@@ -174,11 +173,8 @@ def _adapted(walk, log_density, args, rng, x, value, root, burn_in, advance, sto
     shape, log_scale = root, 0.0
     for window, (start, stop) in enumerate(itertools.pairwise(edges)):
         part = path[start:stop]
-        value, moved = _in_chunks(
-            walk, log_density, args, rng, x, value, math.exp(log_scale) * shape, part, 1, advance, stopped
-        )
-        if stopped():
-            break
+        scaled = math.exp(log_scale) * shape
+        value, moved = yield from _in_chunks(walk, log_density, args, rng, x, value, scaled, part)
         log_scale += 2.0 / math.sqrt(1.0 + window) * (moved / (stop - start) - goal)
         if window >= 4:
             learnt = _root(np.atleast_2d(np.cov(path[stop // 2 : stop], rowvar=False)))

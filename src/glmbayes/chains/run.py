@@ -1,5 +1,7 @@
 """Running chains: independent streams, threads, progress, and Ctrl-C that keeps what there is."""
 
+import collections
+import itertools
 import os
 import threading
 import warnings
@@ -24,11 +26,12 @@ def is_compiled(function):
 
 
 def run_chains(jobs, total, threads, progress):
-    """Run `jobs`, functions of (advance, stopped), each to its end or until stopped.
+    """Run `jobs` to their ends or until Ctrl-C; returns whether it was pressed.
 
-    `advance(k)` reports k more sweeps; `stopped()` tells a job to return early.  Returns whether Ctrl-C was pressed.
+    A job is a generator that does some sweeps at a time and yields their number.  Jobs take turns, so that all have
+    draws when they are stopped: in as many threads as there are cores, or without `threads` in this one.
     """
-    stop = threading.Event()
+    stop, waiting = threading.Event(), collections.deque(jobs)
     bar = None
     if progress:
         from tqdm.auto import tqdm
@@ -36,16 +39,28 @@ def run_chains(jobs, total, threads, progress):
         bar = tqdm(total=total, unit=" sweeps", unit_scale=True)
     lock = threading.Lock()
 
-    def advance(k):
-        if bar is not None:
-            with lock:
-                bar.update(k)
+    def work():
+        try:
+            while waiting and not stop.is_set():
+                try:
+                    job = waiting.popleft()
+                except IndexError:  # another thread took the last one, and goes on with it
+                    return
+                for sweeps in itertools.islice(job, 1):
+                    waiting.append(job)
+                    if bar is not None:
+                        with lock:
+                            bar.update(sweeps)
+        except BaseException:
+            stop.set()
+            raise
 
     interrupted = False
     try:
         if threads:
-            with ThreadPoolExecutor(min(len(jobs), os.cpu_count() or 1)) as pool:
-                futures = [pool.submit(job, advance, stop.is_set) for job in jobs]
+            workers = min(len(waiting), os.cpu_count() or 1)
+            with ThreadPoolExecutor(workers) as pool:
+                futures = [pool.submit(work) for _ in range(workers)]
                 try:
                     while wait(futures, timeout=0.2).not_done:
                         pass
@@ -56,8 +71,7 @@ def run_chains(jobs, total, threads, progress):
                 future.result()
         else:
             try:
-                for job in jobs:
-                    job(advance, stop.is_set)
+                work()
             except KeyboardInterrupt:
                 interrupted = True
     finally:

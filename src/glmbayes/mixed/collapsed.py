@@ -147,12 +147,12 @@ def run_collapsed(design, model, n, chains, burn_in, thin, rng, progress):
     out = [model.outputs(per) for _ in rngs]
     done, moves, steps = [0] * chains, [0] * chains, [0] * chains
 
-    def job(c, advance, stopped):
+    def job(c):
         generator, left = rngs[c], burn_in
         point, level = model.candidates(_STARTS, generator)
         start = int(np.isfinite(level).argmax())
         point, level = point[start : start + 1], level[start : start + 1]
-        while (left or done[c] < per) and not stopped():
+        while left or done[c] < per:
             count = min(model.chunk, left) if left else min(max(1, model.chunk // thin), per - done[c]) * thin
             points, levels = model.candidates(count, generator)
             points, levels = np.concatenate([point, points]), np.concatenate([level, levels])
@@ -167,9 +167,8 @@ def run_collapsed(design, model, n, chains, burn_in, thin, rng, progress):
                 first = done[c]
                 model.draw(generator, kept, [part[first : first + len(kept)] for part in out[c]])
                 done[c] += len(kept)
-            advance(count)
+            yield count
 
-    jobs = [lambda advance, stopped, c=c: job(c, advance, stopped) for c in range(chains)]
-    interrupted = run_chains(jobs, chains * (burn_in + per * thin), True, progress)
+    interrupted = run_chains(map(job, range(chains)), chains * (burn_in + per * thin), True, progress)
     length = kept_length(done, interrupted)
     return collect(design, model.reduced, out, length), interrupted, sum(moves) / max(sum(steps), 1)

@@ -34,9 +34,9 @@ def run_sweeps(sweep, per, burn_in, thin, chains, progress):
     """
     done, failed = [0] * chains, [0]
 
-    def job(c, advance, stopped):
+    def job(c):
         left, size = burn_in, 1
-        while (left or done[c] < per) and not stopped():
+        while left or done[c] < per:
             begin = time.perf_counter()
             if left:
                 sweeps = min(size, left)
@@ -49,12 +49,11 @@ def run_sweeps(sweep, per, burn_in, thin, chains, progress):
             if status:
                 failed[0] = status
                 return
-            advance(sweeps)
             took = time.perf_counter() - begin
+            yield sweeps
             size = max(1, int(sweeps * min(8.0, CHUNK / max(took, 1e-9))))
 
-    jobs = [lambda advance, stopped, c=c: job(c, advance, stopped) for c in range(chains)]
-    interrupted = run_chains(jobs, chains * (burn_in + per * thin), True, progress)
+    interrupted = run_chains(map(job, range(chains)), chains * (burn_in + per * thin), True, progress)
     return (0 if failed[0] else kept_length(done, interrupted)), interrupted, failed[0]
 
 
