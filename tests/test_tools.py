@@ -104,12 +104,13 @@ def test_a_table_prints_what_it_measured(capsys):
     table = harness.Table("Title", rounds=1, least=1e-4)
     table.row("slow", ours=lambda: sum(range(20_000)), peer=lambda: sum(range(2_000)), target=1e-9)
     table.row("alone", ours=lambda: None)
+    table.row("floor", ours=lambda: sum(range(20_000)), floor=lambda: sum(range(2_000)))
     out = capsys.readouterr().out.splitlines()
-    assert [line[:5].strip() for line in out] == ["", "Title", "", "slow", "alone"]
+    assert [line[:5].strip() for line in out] == ["", "Title", "", "slow", "alone", "floor"]
     assert out[3].endswith("1 ns  missed")
-    _, ours, peer, target = table.rows[0]
+    _, ours, peer = table.rows[0]
     assert ours > peer > 0
-    assert target == 1e-9
+    assert table.rows[2][2] is None and len(out[5].split()) == len(["floor", "1", "µs", "1", "µs"])
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,17 @@ def test_the_page_names_what_failed(tmp_path, rng):
     section.figures.append(("ranks.png", picture({"a": rng.integers(0, 100, 300)}, 100, "A"), "Ranks"))
     section.check(True, "not shown")
     section.check(False, "the sampler: 5.1 standard errors off")
-    text = write(tmp_path, [section], LEVELS["small"], 61.0).read_text(encoding="utf-8")
-    assert text == page([section], LEVELS["small"], 61.0)
+    text = write(tmp_path, [section], LEVELS["small"]).read_text(encoding="utf-8")
+    assert text == page([section], LEVELS["small"])
     assert "2 checks, 1 failed" in text and "- the sampler: 5.1 standard errors off" in text and "not shown" not in text
     assert "| 0.123 | a |" in text and (tmp_path / "images/trust/ranks.png").stat().st_size > 5000
+
+
+def test_a_section_that_is_run_again_replaces_the_one_before(tmp_path):
+    first = [Section("One", "Text.", checks=1200, failures=["wrong"]), Section("Two", "Other text.", checks=3)]
+    text = write(tmp_path, first, LEVELS["full"]).read_text(encoding="utf-8")
+    assert "1,203 checks, 1 failed" in text and text.index("## One") < text.index("- wrong") < text.index("## Two")
+    assert write(tmp_path, first[1:], LEVELS["full"], keep=True).read_text(encoding="utf-8") == text
+    again = write(tmp_path, [Section("One", "Text.", checks=1100)], LEVELS["full"], keep=True)
+    assert "1,103 checks, 0 failed" in (text := again.read_text(encoding="utf-8")) and "wrong" not in text
+    assert text.index("## One") < text.index("## Two") and text.count("Other text.") == 1

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import textwrap
 from importlib.metadata import version
@@ -44,35 +45,52 @@ def table(frame: pd.DataFrame):
     return "\n".join(lines)
 
 
-def page(sections, level, seconds):
-    """The whole page as text."""
-    checks, failures = sum(s.checks for s in sections), [f for s in sections for f in s.failures]
-    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "numba"))
-    lines = [
-        INTRODUCTION,
-        f"Level {level.name}, commit {commit()}: {checks:,} checks, {len(failures)} failed. It took "
-        f"{seconds / 60:.0f} minutes on {os.cpu_count()} cores with Python {platform.python_version()}, {versions}.",
-    ]
-    counts = pd.DataFrame([{"section": s.title, "checks": s.checks, "failed": len(s.failures)} for s in sections])
-    lines += ["", table(counts)]
-    if failures:
-        lines += ["", "**Failed**", "", *(f"- {failure}" for failure in failures)]
-    for section in sections:
-        lines += ["", f"## {section.title}", "", textwrap.fill(section.text, 120)]
-        for caption, frame in section.tables:
-            lines += ["", f"**{caption}**", "", table(frame)]
-        for file, _, caption in section.figures:
-            lines += ["", f"![{caption}](images/trust/{file})"]
+def body(section):
+    """A section as text."""
+    lines = [f"## {section.title}", "", textwrap.fill(section.text, 120)]
+    if section.failures:
+        lines += ["", "**Failed**", "", *(f"- {failure}" for failure in section.failures)]
+    for caption, frame in section.tables:
+        lines += ["", f"**{caption}**", "", table(frame)]
+    for file, _, caption in section.figures:
+        lines += ["", f"![{caption}](images/trust/{file})"]
     return "\n".join(lines) + "\n"
 
 
-def write(folder, sections, level, seconds):
-    """`folder`/trust.md and `folder`/images/trust/*.png."""
+def read(text):
+    """Rows of the table of sections, and bodies, of a page: two dicts by title."""
+    head, *bodies = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    found = re.findall(r"^\| ([^|]+) \| ([\d,]+) \| ([\d,]+) \| (\S+) \|$", head, re.MULTILINE)
+    rows = {
+        title: {"section": title, "checks": int(checks.replace(",", "")), "failed": int(failed.replace(",", "")),
+                "commit": by}
+        for title, checks, failed, by in found
+    }  # fmt: skip
+    return rows, {text[3 : text.index("\n")]: text for text in bodies}
+
+
+def page(sections, level, before=""):
+    """The page as text; sections of the page `before` stay unless they are among `sections`."""
+    rows, bodies = read(before)
+    for s in sections:
+        rows[s.title] = {"section": s.title, "checks": s.checks, "failed": len(s.failures), "commit": commit()}
+        bodies[s.title] = body(s)
+    counts = pd.DataFrame(rows.values())
+    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "numba"))
+    head = (
+        f"{INTRODUCTION}\nLevel {level.name}: {counts['checks'].sum():,} checks, {counts['failed'].sum():,} failed, on "
+        f"{os.cpu_count()} cores with Python {platform.python_version()}, {versions}.\n\n{table(counts)}\n"
+    )
+    return "\n".join([head, *(text.rstrip() + "\n" for text in bodies.values())])
+
+
+def write(folder, sections, level, keep=False):
+    """`folder`/trust.md and `folder`/images/trust/*.png; with `keep` the other sections of an earlier page stay."""
     images = Path(folder) / "images" / "trust"
     images.mkdir(parents=True, exist_ok=True)
     for section in sections:
         for file, figure, _ in section.figures:
             figure.savefig(images / file, dpi=110)
     path = Path(folder) / "trust.md"
-    path.write_text(page(sections, level, seconds), encoding="utf-8")
+    path.write_text(page(sections, level, path.read_text(encoding="utf-8") if keep else ""), encoding="utf-8")
     return path
