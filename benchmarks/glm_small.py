@@ -3,7 +3,7 @@
 import itertools
 
 import numpy as np
-from harness import Table
+from harness import Table, normals
 from numba import njit
 from scipy import special
 
@@ -91,14 +91,6 @@ def one_loop(rng, fam, y, x, none, draws):
     for _ in range(draws):
         theta, _ = draw_glm_1d(rng, fam, y, x, none, none, 0.5, 1.0)
         total += theta
-    return total
-
-
-@njit
-def normals(rng, count):
-    total = 0.0
-    for _ in range(count):
-        total += rng.standard_normal()
     return total
 
 

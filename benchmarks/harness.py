@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass, field
 
+from numba import njit
+
 SCALES = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 
@@ -38,6 +40,15 @@ def best_times(calls, rounds=7, least=0.05, clock=time.process_time):
         for k, (call, number) in enumerate(zip(calls, repeats, strict=True)):
             best[k] = min(best[k], measure(call, number) / number)
     return best
+
+
+@njit
+def normals(rng, count):
+    """The sum of so many standard normals: the floor of compiled loops that draw them."""
+    total = 0.0
+    for _ in range(count):
+        total += rng.standard_normal()
+    return total
 
 
 @dataclass

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import pandas as pd
-from harness import Table, in_words
+from harness import Table, in_words, normals
 from numba import njit
 
 from glmbayes import GroupedDesign, datasets, dFlat, dGamma, dNormal, glmerb, kernels, lmerb, rlmb, rlmb_blocks
@@ -84,15 +84,6 @@ def block_calls(y, x, z, group, sweeps):
         population = dNormal(prior.beta_mean, covariance, dispersion=sigma2)
         beta = out[k] = rlmb(1, rest, X, population, rng=rng).coefficients[0]
     return out
-
-
-@njit
-def variates(generator, m, q, p, sweeps):
-    """The normals of the sweeps, and nothing else."""
-    total = 0.0
-    for _ in range(sweeps * (m * q + p)):
-        total += generator.standard_normal()
-    return total
 
 
 @njit
@@ -228,7 +219,7 @@ def main():
     arguments = (y, x, z, group, prior, state)
 
     def floor():
-        return variates(rng, 146, 3, 4, SWEEPS)
+        return normals(rng, SWEEPS * (146 * 3 + 4))
 
     table.row("lecture's order", lambda: ours(lecture, *arguments),
               lambda: numpy_sampler(y, x, z, group, prior, SWEEPS, rng), 0.1, floor)  # fmt: skip

@@ -71,24 +71,20 @@ class Collapsed:
     def candidates(self, n, rng):
         """n candidates (n, d) and their log weights, target over proposal."""
         points = self.proposal.sample(n, rng)
-        return points, self._log_weight(points)
-
-    def _log_weight(self, points):
-        return self.log_density(points) - self.proposal.log_density(points)
+        return points, self.log_density(points) - self.proposal.log_density(points)
 
     def walk(self, points, log_weight, rng):
         """`follow` the candidates."""
         size = points.shape[1]
         root = np.linalg.cholesky(self.proposal.covariance) / np.sqrt(size)
-        proposed = self.proposal.log_density
 
         def near(point, level):  # a random walk that keeps to the sticky points, which leaves the density invariant
             step = root @ rng.standard_normal(size) * np.sqrt(2.0 * rng.standard_exponential())
             both = np.stack([point, point + step])
-            to = self._log_weight(both[1:])[0]
-            before, after = proposed(both)
-            move = to > self.sticky and to + after - level - before >= np.log1p(-rng.random())
-            return (both[1], to) if move else (point, level)
+            before, after = self.proposal.log_density(both)
+            density = self.log_density(both[1:])[0]
+            move = density - after > self.sticky and density - level - before >= np.log1p(-rng.random())
+            return (both[1], density - after) if move else (point, level)
 
         return follow(points, log_weight, rng.random(log_weight.size), near, self.sticky)
 
